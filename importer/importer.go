@@ -1,0 +1,56 @@
+package importer
+
+// ContainerType names what receives images: a Dataset takes single images, a
+// Screen takes plates.
+type ContainerType string
+
+// The two container types of OMERO that an import can target.
+const (
+	Dataset ContainerType = "Dataset"
+	Screen  ContainerType = "Screen"
+)
+
+// Container is a Dataset or Screen to be found by name, or else made.
+type Container struct {
+	Type    ContainerType
+	Group   string
+	User    string
+	Project string // of a Dataset; may be empty
+	Name    string
+}
+
+// Request asks for files to be imported in place, as User of Group.
+type Request struct {
+	Order     string // the order's UUID: a repeated request with it imports nothing twice
+	Group     string
+	User      string
+	Type      ContainerType
+	Container int64
+	// Files are absolute, cleaned paths of regular files or folders, resolved
+	// and checked by the caller. All share the folder Parent.
+	Files  []string
+	Parent string
+}
+
+// Result is what became of one file or folder of a request.
+type Result struct {
+	Filesets []int64
+	Images   []int64
+	Plates   []int64
+	// Err says why it was not imported; nil otherwise. It is an *Error when
+	// the cause is the file's own.
+	Err error
+}
+
+// Error is a failure that repeating the request unchanged will not mend.
+// Reason is one sentence for the person who asked.
+type Error struct {
+	Reason string
+	Err    error
+}
+
+// Error returns the reason.
+func (e *Error) Error() string { return e.Reason }
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }

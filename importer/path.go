@@ -1,0 +1,162 @@
+package importer
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"unicode/utf8"
+)
+
+// Share is the storage that images may be imported from. Paths are resolved
+// below its folder and opened through it, so that neither ".." nor a link,
+// however it is swapped, leads out.
+type Share struct {
+	dir  string
+	real string
+	root *os.Root
+}
+
+// OpenShare opens the share at dir, an absolute path.
+func OpenShare(dir string) (*Share, error) {
+	real, err := filepath.EvalSymlinks(dir)
+	if err != nil {
+		return nil, fmt.Errorf("opening base_dir %s: %w", dir, err)
+	}
+	root, err := os.OpenRoot(real)
+	if err != nil {
+		return nil, fmt.Errorf("opening base_dir %s: %w", dir, err)
+	}
+	return &Share{dir: filepath.Clean(dir), real: real, root: root}, nil
+}
+
+// Close releases the share.
+func (s *Share) Close() error { return s.root.Close() }
+
+// Dir is the share's folder as it was configured.
+func (s *Share) Dir() string { return s.dir }
+
+// Root gives access to what lies below the share and to nothing else.
+func (s *Share) Root() *os.Root { return s.root }
+
+// Rel is path, an absolute one, relative to the share. It does not look at the
+// filesystem. A path outside is an *Error.
+func (s *Share) Rel(path string) (string, error) {
+	if !filepath.IsAbs(path) {
+		return "", &Error{Reason: fmt.Sprintf("The path %q is not absolute: give the whole path below %s.", path, s.dir)}
+	}
+	for part := range strings.SplitSeq(path, "/") {
+		if part == ".." {
+			return "", &Error{Reason: fmt.Sprintf("The path %q contains \"..\": give the path itself.", path)}
+		}
+	}
+	rel, err := filepath.Rel(s.dir, filepath.Clean(path))
+	if err != nil || !filepath.IsLocal(rel) {
+		return "", &Error{Reason: fmt.Sprintf("The path %q lies outside %s, where data must be.", path, s.dir)}
+	}
+	return rel, nil
+}
+
+// Resolve follows path's links and returns where it really is, spelled below
+// the share's configured folder, together with what is there. An *Error says
+// what is wrong with the path; other errors may pass.
+func (s *Share) Resolve(path string) (resolved string, info fs.FileInfo, err error) {
+	if !utf8.ValidString(path) || strings.ContainsRune(path, utf8.RuneError) {
+		return "", nil, &Error{Reason: fmt.Sprintf("The path %q is not valid UTF-8, which OMERO cannot store: rename it.", path)}
+	}
+	rel, err := s.Rel(path)
+	if err != nil {
+		return "", nil, err
+	}
+	target, err := filepath.EvalSymlinks(filepath.Join(s.real, rel))
+	if err != nil {
+		return "", nil, pathError(path, err)
+	}
+	rel, err = filepath.Rel(s.real, target)
+	if err != nil || !filepath.IsLocal(rel) {
+		return "", nil, &Error{Reason: fmt.Sprintf("The path %q is a link that leads outside %s.", path, s.dir)}
+	}
+	// Through the root: a link put there since then cannot lead out.
+	info, err = s.root.Stat(rel)
+	if err != nil {
+		return "", nil, pathError(path, err)
+	}
+	return filepath.Join(s.dir, rel), info, nil
+}
+
+// Check resolves path and makes sure that it can be imported: a regular file
+// with content, or a folder, that this process may read.
+func (s *Share) Check(path string) (resolved string, info fs.FileInfo, err error) {
+	resolved, info, err = s.Resolve(path)
+	if err != nil {
+		return "", nil, err
+	}
+	switch {
+	case info.IsDir():
+	case !info.Mode().IsRegular():
+		return "", nil, &Error{Reason: fmt.Sprintf("%q is neither a file nor a folder.", path)}
+	case info.Size() == 0:
+		return "", nil, &Error{Reason: fmt.Sprintf("The file %q is empty.", path)}
+	}
+	rel, err := s.Rel(resolved)
+	if err != nil {
+		return "", nil, err
+	}
+	// Non-blocking: what was a file a moment ago may be a pipe by now.
+	f, err := s.root.OpenFile(rel, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return "", nil, pathError(path, err)
+	}
+	return resolved, info, f.Close()
+}
+
+// Zarr reads the OME-Zarr folder at path and checks that a container of this
+// type can hold it. An *Error says why it cannot be imported.
+func (s *Share) Zarr(path string, into ContainerType) (Zarr, error) {
+	rel, err := s.Rel(path)
+	if err != nil {
+		return Zarr{}, err
+	}
+	tree, err := fs.Sub(s.root.FS(), rel)
+	if err != nil {
+		return Zarr{}, fmt.Errorf("opening %q: %w", path, err)
+	}
+	found, err := ReadZarr(tree)
+	if fault, ok := errors.AsType[*Error](err); ok {
+		return Zarr{}, &Error{Reason: fmt.Sprintf("%q cannot be imported. %s", path, fault.Reason), Err: fault.Err}
+	}
+	switch {
+	case err != nil:
+		return Zarr{}, fmt.Errorf("reading %q: %w", path, err)
+	case found.Images > MaxImages:
+		return Zarr{}, &Error{Reason: fmt.Sprintf("%q claims to hold %d images, more than %d.", path, found.Images, MaxImages)}
+	case found.Plate && into != Screen:
+		return Zarr{}, &Error{Reason: fmt.Sprintf("%q is a plate, which only a Screen can hold: choose a Screen.", path)}
+	case !found.Plate && into != Dataset:
+		return Zarr{}, &Error{Reason: fmt.Sprintf("%q is an image, which a Screen cannot hold: choose a Dataset.", path)}
+	}
+	return found, nil
+}
+
+// pathError makes a sentence of what the filesystem said about path.
+func pathError(path string, err error) error {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return &Error{Reason: fmt.Sprintf("There is no file or folder %q.", path), Err: err}
+	case errors.Is(err, fs.ErrPermission):
+		return &Error{Reason: fmt.Sprintf("The importer may not read %q: change its permissions.", path), Err: err}
+	case isUnusable(err):
+		return &Error{Reason: fmt.Sprintf("The path %q cannot be used: %v.", path, rootCause(err)), Err: err}
+	}
+	return fmt.Errorf("looking at %q: %w", path, err)
+}
+
+func rootCause(err error) error {
+	if p, ok := errors.AsType[*fs.PathError](err); ok {
+		return p.Err
+	}
+	return err
+}

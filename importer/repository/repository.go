@@ -1,0 +1,179 @@
+package repository
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"biomero-importer/importer"
+)
+
+// Config is the backend's settings.
+type Config struct {
+	Dir string // of the managed repository; made when absent
+}
+
+// Repository imports by linking. Its methods may be called concurrently.
+type Repository struct {
+	dir     *os.Root
+	share   *importer.Share
+	catalog Catalog
+	now     func() time.Time
+
+	mu   sync.Mutex
+	last time.Time // the latest millisecond given to an import
+}
+
+// Open opens the repository, and makes its folder when it is absent.
+func Open(c Config, share *importer.Share, catalog Catalog, now func() time.Time) (*Repository, error) {
+	if err := os.MkdirAll(c.Dir, 0o755); err != nil { //nolint:gosec // OMERO's users and server read it
+		return nil, fmt.Errorf("making the repository %s: %w", c.Dir, err)
+	}
+	dir, err := os.OpenRoot(c.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("opening the repository %s: %w", c.Dir, err)
+	}
+	return &Repository{dir: dir, share: share, catalog: catalog, now: now}, nil
+}
+
+// Close releases the repository's folder.
+func (r *Repository) Close() error { return r.dir.Close() }
+
+// Container finds a container by name, or makes it.
+func (r *Repository) Container(ctx context.Context, c importer.Container) (int64, error) {
+	return r.catalog.Container(ctx, c)
+}
+
+// Import links the request's files into the repository and records them. It
+// returns one result per file. The catalog comes first and a link that is
+// there already is left alone, so a request repeated after a crash ends in the
+// same filesets and links.
+func (r *Repository) Import(ctx context.Context, req importer.Request) ([]importer.Result, error) {
+	results := make([]importer.Result, len(req.Files))
+	var sources []Source
+	owner := map[string][]int{} // source path → files of the request that hold it
+	links := map[string]bool{}
+	for i, file := range req.Files {
+		found, err := r.sources(ctx, req, file)
+		if err != nil {
+			results[i].Err = err
+			continue
+		}
+		for _, s := range found {
+			if _, known := owner[s.Path]; !known {
+				s.Link = unique(links, s.Link)
+				sources = append(sources, s)
+			}
+			owner[s.Path] = append(owner[s.Path], i)
+		}
+	}
+	if len(sources) == 0 {
+		return results, nil
+	}
+	filesets, err := r.record(ctx, req, sources)
+	if err != nil {
+		return nil, err
+	}
+	for _, fs := range filesets {
+		err := r.link(fs.Link, fs.Source)
+		for _, i := range owner[fs.Source] {
+			if err != nil {
+				results[i].Err = err
+				continue
+			}
+			results[i].Filesets = append(results[i].Filesets, fs.ID)
+			results[i].Images = append(results[i].Images, fs.Images...)
+			results[i].Plates = append(results[i].Plates, fs.Plates...)
+		}
+	}
+	return results, nil
+}
+
+// record finds a prefix that no other import has.
+func (r *Repository) record(ctx context.Context, req importer.Request, sources []Source) ([]Fileset, error) {
+	user, err := r.catalog.User(ctx, req.User)
+	if err != nil {
+		return nil, err
+	}
+	for {
+		filesets, err := r.catalog.Record(ctx, Import{
+			Order: req.Order, Type: req.Type, Container: req.Container,
+			Prefix:  fmt.Sprintf("%s_%d/%s", sanitise(req.User), user, r.tick().Format("2006-01/02/15-04-05.000")),
+			Sources: sources,
+		})
+		if !errors.Is(err, ErrPrefixTaken) {
+			return filesets, err
+		}
+	}
+}
+
+// tick is the time in milliseconds, later than any that it returned before, so
+// that two imports of one process seldom ask the catalog for the same prefix.
+func (r *Repository) tick() time.Time {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := r.now().UTC().Truncate(time.Millisecond)
+	if !now.After(r.last) {
+		now = r.last.Add(time.Millisecond)
+	}
+	r.last = now
+	return now
+}
+
+// link makes a symlink to target, complete or not at all.
+func (r *Repository) link(name, target string) error {
+	if err := r.dir.MkdirAll(path.Dir(name), 0o755); err != nil {
+		return fmt.Errorf("making the folder of %s: %w", name, err)
+	}
+	err := r.dir.Symlink(target, name)
+	if errors.Is(err, os.ErrExist) {
+		if there, rerr := r.dir.Readlink(name); rerr == nil && there == target {
+			return nil
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("linking %s: %w", name, err)
+	}
+	return nil
+}
+
+// sources is what a file or folder of a request holds, by path.
+func (r *Repository) sources(ctx context.Context, req importer.Request, file string) ([]Source, error) {
+	_, info, err := r.share.Check(file)
+	if err != nil {
+		return nil, err
+	}
+	if !info.IsDir() {
+		return single(req, file)
+	}
+	if importer.IsZarr(file) {
+		return r.zarr(req, file)
+	}
+	return r.folder(ctx, req, file)
+}
+
+func single(req importer.Request, file string) ([]Source, error) {
+	link, err := linkName(req.Parent, file)
+	if err != nil {
+		return nil, err
+	}
+	return []Source{{Path: file, Link: link, Images: []string{path.Base(file)}}}, nil
+}
+
+func linkName(parent, file string) (string, error) {
+	rel, err := filepath.Rel(parent, file)
+	if err != nil || !filepath.IsLocal(rel) || rel == "." {
+		return "", fmt.Errorf("%s is not below %s", file, parent)
+	}
+	parts := strings.Split(rel, "/")
+	for i := range parts {
+		parts[i] = sanitise(parts[i])
+	}
+	return path.Join(parts...), nil
+}

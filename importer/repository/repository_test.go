@@ -1,0 +1,219 @@
+package repository_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"biomero-importer/importer"
+	"biomero-importer/importer/repository"
+)
+
+// memory is a catalog of this process.
+type memory struct {
+	mu       sync.Mutex
+	next     int64
+	prefixes map[string]bool
+	filesets map[string]repository.Fileset // order + source
+}
+
+func (m *memory) User(context.Context, string) (int64, error) { return 7, nil }
+
+func (m *memory) Container(context.Context, importer.Container) (int64, error) { return 1, nil }
+
+func (m *memory) Record(_ context.Context, i repository.Import) ([]repository.Fileset, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.prefixes[i.Prefix] {
+		return nil, repository.ErrPrefixTaken
+	}
+	var list []repository.Fileset
+	for _, s := range i.Sources {
+		f, ok := m.filesets[i.Order+s.Path]
+		if !ok {
+			m.prefixes[i.Prefix] = true
+			m.next++
+			f = repository.Fileset{Source: s.Path, ID: m.next, Link: i.Prefix + "/" + s.Link}
+			for range s.Images {
+				m.next++
+				f.Images = append(f.Images, m.next)
+			}
+			for range s.Plates {
+				m.next++
+				f.Plates = append(f.Plates, m.next)
+			}
+			m.filesets[i.Order+s.Path] = f
+		}
+		list = append(list, f)
+	}
+	return list, nil
+}
+
+type fixture struct {
+	*repository.Repository
+	data, dir string
+}
+
+// noon is a fixed clock: every import falls into one millisecond.
+func noon() time.Time { return time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC) }
+
+func open(t *testing.T) fixture {
+	t.Helper()
+	data, dir := t.TempDir(), filepath.Join(t.TempDir(), "repository")
+	share, err := importer.OpenShare(data)
+	require.NoError(t, err)
+	catalog := &memory{prefixes: map[string]bool{}, filesets: map[string]repository.Fileset{}}
+	r, err := repository.Open(repository.Config{Dir: dir}, share, catalog, noon)
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		require.NoError(t, r.Close())
+		require.NoError(t, share.Close())
+	})
+	return fixture{Repository: r, data: data, dir: dir}
+}
+
+func (f fixture) write(t *testing.T, names ...string) []string {
+	t.Helper()
+	var paths []string
+	for _, name := range names {
+		path := filepath.Join(f.data, name)
+		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
+		require.NoError(t, os.WriteFile(path, []byte("pixels of "+name), 0o644))
+		paths = append(paths, path)
+	}
+	return paths
+}
+
+// links is every symlink in the repository with its target, below the prefix's day.
+func (f fixture) links(t *testing.T) map[string]string {
+	t.Helper()
+	links := map[string]string{}
+	require.NoError(t, filepath.WalkDir(f.dir, func(path string, d os.DirEntry, err error) error {
+		if err == nil && d.Type() == os.ModeSymlink {
+			target, err := os.Readlink(path)
+			require.NoError(t, err)
+			links[strings.TrimPrefix(path, f.dir+"/")] = target
+		}
+		return err
+	}))
+	return links
+}
+
+func (f fixture) request(order string, files ...string) importer.Request {
+	return importer.Request{Order: order, User: "ada", Group: "Demo", Type: importer.Dataset, Container: 1, Files: files, Parent: f.data}
+}
+
+func TestImport_links_files_at_the_template_path(t *testing.T) {
+	t.Parallel()
+	f := open(t)
+	files := f.write(t, "a.tif", "sub/a.tif", `od:d "na*me".tif`)
+	results, err := f.Import(t.Context(), f.request("o1", files...))
+	require.NoError(t, err)
+	for _, r := range results {
+		require.NoError(t, r.Err)
+		require.Len(t, r.Filesets, 1)
+		require.Len(t, r.Images, 1)
+	}
+	const prefix = "ada_7/2026-11/23/12-00-00.000/"
+	require.Equal(t, map[string]string{
+		prefix + "a.tif": files[0], prefix + "sub/a.tif": files[1], prefix + "od;d 'naxme'.tif": files[2],
+	}, f.links(t))
+}
+
+func TestImport_repeated_makes_nothing_new(t *testing.T) {
+	t.Parallel()
+	f := open(t)
+	files := f.write(t, "a.tif", "b.tif")
+	first, err := f.Import(t.Context(), f.request("o1", files[0]))
+	require.NoError(t, err)
+	both, err := f.Import(t.Context(), f.request("o1", files...))
+	require.NoError(t, err)
+	require.Equal(t, first[0], both[0])
+	require.Len(t, f.links(t), 2)
+}
+
+func TestImport_restores_a_link_lost_in_a_crash(t *testing.T) {
+	t.Parallel()
+	f := open(t)
+	files := f.write(t, "a.tif")
+	_, err := f.Import(t.Context(), f.request("o1", files...))
+	require.NoError(t, err)
+	for link := range f.links(t) {
+		require.NoError(t, os.Remove(filepath.Join(f.dir, link)))
+	}
+	_, err = f.Import(t.Context(), f.request("o1", files...))
+	require.NoError(t, err)
+	require.Len(t, f.links(t), 1)
+}
+
+func TestImport_in_one_millisecond_does_not_collide(t *testing.T) {
+	t.Parallel()
+	f := open(t)
+	files := f.write(t, "a.tif")
+	var wg sync.WaitGroup
+	for i := range 50 {
+		wg.Go(func() {
+			results, err := f.Import(t.Context(), f.request(string(rune('a'+i)), files...))
+			if err != nil || results[0].Err != nil {
+				t.Error(err, results)
+			}
+		})
+	}
+	wg.Wait()
+	require.Len(t, f.links(t), 50)
+}
+
+func TestImport_folder_gives_a_fileset_per_file(t *testing.T) {
+	t.Parallel()
+	f := open(t)
+	f.write(t, "plate/a.tif", "plate/deep/b.tif", "plate/.hidden/c.tif", "plate/img.ome.zarr/0/0")
+	require.NoError(t, os.WriteFile(filepath.Join(f.data, "plate/img.ome.zarr/.zattrs"), []byte(`{"multiscales":[{}]}`), 0o644))
+	results, err := f.Import(t.Context(), f.request("o1", filepath.Join(f.data, "plate")))
+	require.NoError(t, err)
+	require.NoError(t, results[0].Err)
+	require.Len(t, results[0].Filesets, 3)
+	require.Len(t, f.links(t), 3)
+}
+
+func TestImport_one_bad_file_leaves_the_others(t *testing.T) {
+	t.Parallel()
+	f := open(t)
+	files := f.write(t, "a.tif", "x.ome.zarr/.zattrs")
+	plate := filepath.Join(f.data, "x.ome.zarr")
+	require.NoError(t, os.WriteFile(filepath.Join(plate, ".zattrs"), []byte(`{"plate":{"wells":[{"path":"."}]},"well":{"images":[{"path":"0"}]}}`), 0o644))
+	results, err := f.Import(t.Context(), f.request("o1", files[0], filepath.Join(f.data, "missing"), plate))
+	require.NoError(t, err)
+	require.NoError(t, results[0].Err)
+	require.ErrorContains(t, results[1].Err, "There is no file")
+	require.ErrorContains(t, results[2].Err, "choose a Screen")
+	require.Len(t, f.links(t), 1)
+}
+
+func TestImport_keeps_apart_names_that_sanitise_alike(t *testing.T) {
+	t.Parallel()
+	f := open(t)
+	files := f.write(t, "a:b.tif", "a;b.tif")
+	results, err := f.Import(t.Context(), f.request("o1", files...))
+	require.NoError(t, err)
+	require.NoError(t, results[0].Err)
+	require.NoError(t, results[1].Err)
+	require.Len(t, f.links(t), 2)
+}
+
+func TestImport_of_a_hostile_user_stays_inside(t *testing.T) {
+	t.Parallel()
+	f := open(t)
+	files := f.write(t, "a.tif")
+	req := f.request("o1", files...)
+	req.User = "../../etc"
+	results, err := f.Import(t.Context(), req)
+	require.NoError(t, err)
+	require.NoError(t, results[0].Err)
+	require.Contains(t, f.links(t), "..!..!etc_7/2026-11/23/12-00-00.000/a.tif")
+}

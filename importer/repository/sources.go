@@ -1,0 +1,111 @@
+package repository
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"biomero-importer/importer"
+)
+
+func (r *Repository) zarr(req importer.Request, dir string) ([]Source, error) {
+	found, err := r.share.Zarr(dir, req.Type)
+	if err != nil {
+		return nil, err
+	}
+	link, err := linkName(req.Parent, dir)
+	if err != nil {
+		return nil, err
+	}
+	name := importer.ImageName(dir)
+	source := Source{Path: dir, Link: link}
+	if found.Plate {
+		source.Plates = []string{name}
+	}
+	for i := range found.Images {
+		label := name
+		if found.Images > 1 {
+			label += " [" + strconv.Itoa(i+1) + "]"
+		}
+		source.Images = append(source.Images, label)
+	}
+	return []Source{source}, nil
+}
+
+// folder makes a source of each file below dir, and of each OME-Zarr. Hidden
+// entries and empty files are not data; a link may not lead out of the share.
+func (r *Repository) folder(ctx context.Context, req importer.Request, dir string) ([]Source, error) {
+	rel, err := r.share.Rel(dir)
+	if err != nil {
+		return nil, err
+	}
+	var sources []Source
+	err = fs.WalkDir(r.share.Root().FS(), rel, func(name string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return fmt.Errorf("reading the folder %q: %w", filepath.Join(r.share.Dir(), name), err)
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if name == rel {
+			return nil
+		}
+		file := filepath.Join(r.share.Dir(), name)
+		if strings.HasPrefix(entry.Name(), ".") {
+			if entry.IsDir() {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		found, err := r.entry(req, file, entry)
+		if err != nil {
+			return err
+		}
+		sources = append(sources, found...)
+		if len(sources) > importer.MaxImages {
+			return &importer.Error{Reason: fmt.Sprintf("The folder %q holds more than %d files: order parts of it.", dir, importer.MaxImages)}
+		}
+		if entry.IsDir() && importer.IsZarr(name) {
+			return fs.SkipDir
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	if len(sources) == 0 {
+		return nil, &importer.Error{Reason: fmt.Sprintf("The folder %q holds no file to import.", dir)}
+	}
+	return sources, nil
+}
+
+func (r *Repository) entry(req importer.Request, file string, entry fs.DirEntry) ([]Source, error) {
+	switch {
+	case entry.IsDir() && importer.IsZarr(file):
+		return r.zarr(req, file)
+	case entry.IsDir():
+		return nil, nil
+	}
+	resolved, info, err := r.share.Resolve(file)
+	if err != nil {
+		return nil, err
+	}
+	if info.IsDir() && resolved != file {
+		return nil, &importer.Error{Reason: fmt.Sprintf("%q is a link to a folder: order that folder by its own path.", file)}
+	}
+	if !info.Mode().IsRegular() || info.Size() == 0 {
+		return nil, nil
+	}
+	if resolved, _, err = r.share.Check(file); err != nil {
+		return nil, err
+	}
+	link, err := linkName(req.Parent, file)
+	if err != nil {
+		return nil, err
+	}
+	return []Source{{Path: resolved, Link: link, Images: []string{path.Base(file)}}}, nil
+}
