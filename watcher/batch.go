@@ -1,0 +1,141 @@
+package watcher
+
+import (
+	"context"
+	"log/slog"
+	"time"
+)
+
+const (
+	maxBatch   = 10_000
+	lull       = 5 * time.Millisecond   // a batch goes when nothing joined it for so long
+	maxLull    = 100 * time.Millisecond // or when its first drop has waited so long
+	minBackoff = 250 * time.Millisecond
+	maxBackoff = 30 * time.Second
+)
+
+// item is a settled drop with what is needed to remember its fate.
+type item struct {
+	drop Drop
+	node *node
+	name string
+	unit *unit // nil for a file
+
+	key, digest uint64  // of a file
+	measure     measure // of a unit
+}
+
+// batch gathers what has settled. Control files are kept apart because nothing
+// that they may claim may overtake them.
+type batch struct {
+	out  chan []Drop
+	back chan error
+
+	controls, others []item
+	sent             []item // with the sink
+	first, last      time.Duration
+	holdUntil        time.Duration // after the sink's error
+	backoff          time.Duration
+}
+
+func (b *batch) count() int { return len(b.controls) + len(b.others) }
+
+// room bounds what is settled and not sent, so that a slow sink costs no memory.
+func (b *batch) room() int { return maxBatch - b.count() }
+
+func (b *batch) add(now time.Duration, it item) {
+	if b.count() == 0 {
+		b.first = now
+	}
+	b.last = now
+	if it.drop.Control {
+		b.controls = append(b.controls, it)
+	} else {
+		b.others = append(b.others, it)
+	}
+}
+
+// flushAt is when the batch is to be sent.
+func (b *batch) flushAt() time.Duration {
+	if b.room() <= 0 {
+		return 0
+	}
+	return min(b.first+maxLull, b.last+lull)
+}
+
+// sendBatch gives the batch to the sink if that is idle.
+func (l *loop) sendBatch() {
+	now := l.now()
+	if l.count() == 0 || len(l.sent) > 0 || now < max(l.flushAt(), l.holdUntil) {
+		return
+	}
+	controls := min(len(l.controls), maxBatch)
+	others := min(len(l.others), maxBatch-controls)
+	l.sent = append(l.sent, l.controls[:controls]...)
+	l.sent = append(l.sent, l.others[:others]...)
+	l.controls = append([]item(nil), l.controls[controls:]...)
+	l.others = append([]item(nil), l.others[others:]...)
+	drops := make([]Drop, len(l.sent))
+	for i := range l.sent {
+		drops[i] = l.sent[i].drop
+	}
+	l.out <- drops // never blocks: it has room for one, and the one before came back
+}
+
+// returned takes the sink's answer.
+func (l *loop) returned(ctx context.Context, err error) {
+	sent := l.sent
+	l.sent = nil
+	if err == nil {
+		l.backoff = 0
+		for i := range sent {
+			l.accept(&sent[i])
+		}
+		return
+	}
+	l.backoff = min(max(2*l.backoff, minBackoff), maxBackoff)
+	l.holdUntil = l.now() + l.backoff
+	if ctx.Err() == nil {
+		l.log.WarnContext(ctx, "drops were not taken: offering them again",
+			slog.Int("drops", len(sent)), slog.Duration("after", l.backoff), slog.Any("error", err))
+	}
+	for i := range sent {
+		l.refuse(&sent[i])
+	}
+}
+
+func (l *loop) accept(it *item) {
+	if it.unit == nil {
+		l.settler.accept(it.key, it.digest)
+		return
+	}
+	it.unit.taken = it.measure
+	if it.unit.state == inflight && it.unit.sum == it.measure {
+		it.unit.state = offered
+	}
+}
+
+// refuse lets the drop settle once more, so that what is offered again is what
+// is there by then.
+func (l *loop) refuse(it *item) {
+	n := l.nodes[it.node.path] // the folder may have been removed and made again
+	if n == nil {
+		l.settler.forget(it.key)
+		return
+	}
+	switch {
+	case it.unit != nil:
+		if it.unit.state != inflight || it.unit.sum != it.measure {
+			return
+		}
+		it.unit.state = pending
+		it.unit.next = l.holdUntil
+	default:
+		l.settler.refuse(it.key, it.digest)
+		if it.drop.Control {
+			n.expect(it.name)
+		}
+		n.wait(it.name)
+	}
+	l.queue.schedule(n, l.holdUntil)
+}
