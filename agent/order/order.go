@@ -56,4 +56,6 @@ type Order struct {
 	Description string
 	Converter   *Converter
 	Metadata    map[string]string // key-value pairs for every imported object
+	// MetadataFile names a key-value table beside the data, by a legacy order.
+	MetadataFile string
 }

@@ -1,0 +1,135 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"biomero-importer/agent/config"
+	"biomero-importer/agent/logging"
+	"biomero-importer/agent/order"
+)
+
+// version is set by the linker.
+var version = "dev"
+
+// app is what the commands share.
+type app struct {
+	in       io.Reader
+	out, err io.Writer
+	env      func(string) (string, bool)
+	abort    <-chan struct{} // closed when running work is to be cancelled
+
+	settings string // --config
+}
+
+// Exit codes by class of error, as the help lists them.
+const (
+	exitBroken  = 1
+	exitInvalid = 2
+	exitDenied  = 3
+	exitBusy    = 4
+)
+
+const exitCodes = `Exit status:
+  0  done
+  1  a fault of the program or the machine
+  2  something given is wrong: an argument, a setting, a manifest, an order
+  3  not allowed
+  4  not possible now; the same may succeed later`
+
+// main runs a command and returns the exit status.
+func (a *app) main(ctx context.Context, args []string) int {
+	root := a.rootCommand()
+	root.SetArgs(args)
+	root.SetIn(a.in)
+	root.SetOut(a.out)
+	root.SetErr(a.err)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return 0
+	}
+	if !errors.Is(err, errReported) {
+		_, _ = fmt.Fprintln(a.err, "biomero-importer: "+logging.Mask(err.Error()))
+	}
+	return exitCode(err)
+}
+
+// errReported is an error whose text the user has seen already.
+var errReported = errors.New("reported")
+
+// usageError is a wrong command line.
+type usageError struct{ error }
+
+func exitCode(err error) int {
+	if _, ok := errors.AsType[usageError](err); ok {
+		return exitInvalid
+	}
+	switch order.ClassOf(err) {
+	case order.Invalid:
+		return exitInvalid
+	case order.Denied:
+		return exitDenied
+	case order.Busy:
+		return exitBusy
+	default:
+		return exitBroken
+	}
+}
+
+func (a *app) rootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "biomero-importer",
+		Short: "Imports images from shared storage into OMERO, in place",
+		Long: `biomero-importer watches shared storage. Files dropped into watched folders, order
+manifests beside them and rows inserted into the imports table become import
+orders; each is carried out in place, by symlink, and reported.
+
+` + exitCodes,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Version:       version,
+	}
+	root.PersistentFlags().StringVarP(&a.settings, "config", "c", "",
+		"settings file; without it, defaults and the environment count")
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return usageError{fmt.Errorf("%w\nSee `%s --help`", err, c.CommandPath())}
+	})
+	root.AddCommand(a.runCommand(), a.demoCommand(), a.migrateCommand(), a.versionCommand(), a.validateCommand(), a.orderCommand())
+	return root
+}
+
+// arguments turns cobra's check of positional arguments into a usage error.
+func arguments(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if err := check(c, args); err != nil {
+			return usageError{fmt.Errorf("%w\nSee `%s --help`", err, c.CommandPath())}
+		}
+		return nil
+	}
+}
+
+// load reads the settings.
+func (a *app) load() (*config.Config, error) {
+	c, err := config.Load(a.settings, a.env)
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+func (a *app) versionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Print the version",
+		Args:  arguments(cobra.NoArgs),
+		RunE: func(*cobra.Command, []string) error {
+			_, err := fmt.Fprintln(a.out, strings.TrimSpace("biomero-importer "+version))
+			return err
+		},
+	}
+}

@@ -1,0 +1,323 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/spf13/cobra"
+
+	"biomero-importer/agent/order"
+	"biomero-importer/agent/tracking"
+	"biomero-importer/importer"
+	"biomero-importer/importer/repository"
+)
+
+func (a *app) orderCommand() *cobra.Command {
+	c := &cobra.Command{Use: "order", Short: "Place, list, show and retry orders", Args: arguments(cobra.NoArgs)}
+	c.AddCommand(a.submitCommand(), a.listCommand(), a.showCommand(), a.retryCommand())
+	return c
+}
+
+// withStore opens the tracking database for one command.
+func (a *app) withStore(ctx context.Context, do func(ctx context.Context, s *tracking.Store) error) error {
+	settings, err := a.load()
+	if err != nil {
+		return err
+	}
+	return withDatabase(ctx, settings, a.quietLog(settings), func(ctx context.Context, url string) error {
+		store, err := tracking.Open(ctx, url, 2)
+		if err != nil {
+			return order.Errorf(order.Busy, "the database cannot be reached: %w", err)
+		}
+		defer store.Close()
+		if err := store.Verify(ctx); err != nil {
+			return err
+		}
+		return do(ctx, store)
+	})
+}
+
+type submitOptions struct {
+	manifest, group, user, destination, description string
+}
+
+func (a *app) submitCommand() *cobra.Command {
+	var o submitOptions
+	c := &cobra.Command{
+		Use:   "submit (--manifest FILE | --group G --user U --to TYPE:ID PATH...)",
+		Short: "Place an order",
+		Example: `  biomero-importer order submit --group Demo --user ada --to Dataset:151 /data/Demo/ada/scan7.tif
+  biomero-importer order submit --manifest /data/Demo/ada/scan7.order.yml`,
+		RunE: func(c *cobra.Command, paths []string) error { return a.runSubmit(c.Context(), o, paths) },
+	}
+	flags := c.Flags()
+	flags.StringVarP(&o.manifest, "manifest", "m", "", "take the order from this manifest")
+	flags.StringVar(&o.group, "group", "", "OMERO group")
+	flags.StringVar(&o.user, "user", "", "OMERO user")
+	flags.StringVar(&o.destination, "to", "", "Dataset:ID or Screen:ID")
+	flags.StringVar(&o.description, "description", "", "free text kept with the order")
+	c.MarkFlagsMutuallyExclusive("manifest", "group")
+	c.MarkFlagsMutuallyExclusive("manifest", "user")
+	c.MarkFlagsMutuallyExclusive("manifest", "to")
+	c.MarkFlagsRequiredTogether("group", "user", "to")
+	c.MarkFlagsOneRequired("manifest", "to")
+	return c
+}
+
+func (a *app) runSubmit(ctx context.Context, o submitOptions, paths []string) error {
+	placed, err := o.order(paths)
+	if err != nil {
+		return err
+	}
+	settings, err := a.load()
+	if err != nil {
+		return err
+	}
+	share, err := importer.OpenShare(settings.BaseDir)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = share.Close() }()
+	if placed.Files, err = expand(share, placed.Files); err != nil {
+		return err
+	}
+	return a.withStore(ctx, func(ctx context.Context, s *tracking.Store) error {
+		chosen := placed.UUID != ""
+		if !chosen {
+			placed.UUID = uuid.NewString()
+		}
+		if placed.Destination.ID == 0 {
+			repo, err := repository.Open(repository.Config{Dir: settings.Repository.Dir}, share, s.Catalog(), time.Now)
+			if err != nil {
+				return err
+			}
+			defer func() { _ = repo.Close() }()
+			placed.Destination.ID, err = repo.Container(ctx, importer.Container{
+				Type: importer.ContainerType(placed.Destination.Type), Group: placed.Group, User: placed.User,
+				Project: placed.Destination.Project, Name: placed.Destination.Name,
+			})
+			if err != nil {
+				return err
+			}
+		}
+		err := s.Submit(ctx, tracking.NewOrder{Order: placed, ChosenUUID: chosen})
+		if errors.Is(err, tracking.ErrUUIDTaken) {
+			return order.Errorf(order.Invalid, "the uuid %s belongs to another order: leave it out, or make a new one", placed.UUID)
+		}
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintln(a.out, placed.UUID)
+		return err
+	})
+}
+
+// order reads the order from the manifest or the flags.
+func (o submitOptions) order(paths []string) (order.Order, error) {
+	if o.manifest == "" {
+		typ, id, ok := strings.Cut(o.destination, ":")
+		if !ok || len(paths) == 0 {
+			return order.Order{}, usageError{errors.New("give --to as Dataset:ID or Screen:ID, and at least one path")}
+		}
+		destination, err := order.ParseDestination(typ, id)
+		if err != nil {
+			return order.Order{}, err
+		}
+		return order.Order{Group: o.group, User: o.user, Destination: destination, Files: paths, Description: o.description}, nil
+	}
+	if len(paths) > 0 {
+		return order.Order{}, usageError{errors.New("a manifest names its files itself: leave the paths out")}
+	}
+	data, err := readManifest(o.manifest)
+	if err != nil {
+		return order.Order{}, err
+	}
+	m, err := order.DecodeManifest(filepath.Base(o.manifest), data)
+	if err != nil {
+		return order.Order{}, err
+	}
+	dir, err := filepath.Abs(filepath.Dir(o.manifest))
+	if err != nil {
+		return order.Order{}, fmt.Errorf("finding the manifest's folder: %w", err)
+	}
+	placed := m.Order()
+	placed.Files = m.Patterns(dir)
+	return placed, nil
+}
+
+// expand resolves patterns and makes sure that what they name can be imported.
+func expand(share *importer.Share, patterns []string) ([]string, error) {
+	var paths []string
+	for _, p := range patterns {
+		matches := []string{p}
+		if order.HasMeta(p) {
+			var err error
+			if matches, err = share.Glob(p); err != nil {
+				return nil, &order.Error{Class: order.Invalid, Reason: err.Error(), Err: err}
+			}
+			if len(matches) == 0 {
+				return nil, order.Errorf(order.Invalid, "no file matches %q", p)
+			}
+		}
+		for _, path := range matches {
+			abs, err := filepath.Abs(path)
+			if err != nil {
+				return nil, fmt.Errorf("finding %s: %w", path, err)
+			}
+			if _, _, err := share.Check(abs); err != nil {
+				return nil, &order.Error{Class: order.Invalid, Reason: err.Error(), Err: err}
+			}
+			paths = append(paths, abs)
+		}
+	}
+	return paths, nil
+}
+
+func (a *app) listCommand() *cobra.Command {
+	var limit int
+	var asJSON bool
+	c := &cobra.Command{
+		Use:     "list",
+		Short:   "List the newest orders",
+		Example: `  biomero-importer order list --json | jq '.[] | select(.stage == "Import Failed")'`,
+		Args:    arguments(cobra.NoArgs),
+		RunE: func(c *cobra.Command, _ []string) error {
+			if limit < 1 {
+				return usageError{errors.New("--limit must be at least 1")}
+			}
+			return a.withStore(c.Context(), func(ctx context.Context, s *tracking.Store) error {
+				list, err := s.Recent(ctx, limit)
+				if err != nil {
+					return err
+				}
+				if asJSON {
+					return writeJSON(a.out, list)
+				}
+				return writeOrders(a.out, list)
+			})
+		},
+	}
+	c.Flags().IntVarP(&limit, "limit", "n", 50, "how many at most")
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return c
+}
+
+func (a *app) showCommand() *cobra.Command {
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "show UUID",
+		Short: "Show one order with its files",
+		Args:  arguments(cobra.ExactArgs(1)),
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.withStore(c.Context(), func(ctx context.Context, s *tracking.Store) error {
+				found, err := s.Show(ctx, args[0])
+				if err != nil {
+					return err
+				}
+				if asJSON {
+					return writeJSON(a.out, found)
+				}
+				return writeOrder(a.out, found)
+			})
+		},
+	}
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return c
+}
+
+func (a *app) retryCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "retry UUID...",
+		Short: "Ask for another attempt at orders that have ended",
+		Long: `Ask for another attempt at orders that have ended. Files that were imported before are
+not imported again.`,
+		Args: arguments(cobra.MinimumNArgs(1)),
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.withStore(c.Context(), func(ctx context.Context, s *tracking.Store) error {
+				for _, id := range args {
+					if err := s.Retry(ctx, id); err != nil {
+						return err
+					}
+					if _, err := fmt.Fprintf(a.out, "%s: to be tried again\n", id); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+		},
+	}
+}
+
+func writeJSON(w io.Writer, value any) error {
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	return enc.Encode(value)
+}
+
+func writeOrders(w io.Writer, list []tracking.Status) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintln(table, "CHANGED\tSTAGE\tUSER\tDESTINATION\tFILES\tORDER")
+	for i := range list {
+		s := &list[i]
+		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s %s\t%s\t%s\n", clock(s.Changed), s.Stage, printable(s.User),
+			printable(s.DestinationType), printable(s.DestinationID), printable(names(s.FileNames)), printable(s.UUID))
+	}
+	return table.Flush()
+}
+
+func writeOrder(w io.Writer, s *tracking.Status) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, line := range [][2]string{
+		{"order", s.UUID},
+		{"stage", string(s.Stage)},
+		{"reason", s.Description},
+		{"user", s.User + " (" + s.Group + ")"},
+		{"destination", s.DestinationType + " " + s.DestinationID},
+		{"attempt", fmt.Sprint(s.Attempt)},
+		{"queued", clock(s.Queued)},
+		{"started", clock(s.Started)},
+		{"ended", clock(s.Ended)},
+	} {
+		if line[1] != "" {
+			_, _ = fmt.Fprintf(table, "%s\t%s\n", line[0], printable(line[1]))
+		}
+	}
+	for _, f := range s.Files {
+		_, _ = fmt.Fprintf(table, "%s\t%s  %s\n", f.State, printable(f.Path), printable(f.Reason))
+	}
+	return table.Flush()
+}
+
+func clock(t *time.Time) string {
+	if t == nil {
+		return ""
+	}
+	return t.Local().Format("2006-01-02 15:04:05")
+}
+
+// names makes the list of file names readable; clients may have put anything there.
+func names(text string) string {
+	var list []string
+	if json.Unmarshal([]byte(text), &list) != nil {
+		return text
+	}
+	return strings.Join(list, ", ")
+}
+
+// printable keeps what strangers wrote from steering the terminal.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r >= 0x7f && r < 0xa0 {
+			return '?'
+		}
+		return r
+	}, text)
+}

@@ -1,0 +1,107 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+
+	"biomero-importer/agent/order"
+	"biomero-importer/agent/tracking"
+	"biomero-importer/importer"
+)
+
+// batchSize is how many files are imported between two checkpoints.
+const batchSize = 500
+
+// importFiles imports what is not imported yet, a batch at a time. Files that
+// fail by their own fault do not stop the others.
+func (r *run) importFiles(ctx context.Context) error {
+	var todo []*tracking.File
+	for i := range r.work.Files {
+		if r.work.Files[i].State == tracking.FilePending {
+			todo = append(todo, &r.work.Files[i])
+		}
+	}
+	resolved, err := r.resolve(todo)
+	if err != nil {
+		return err
+	}
+	var passing error
+	for start := 0; start < len(todo); start += batchSize {
+		end := min(start+batchSize, len(todo))
+		if start > 0 {
+			if err := r.save(ctx); err != nil {
+				return err
+			}
+		}
+		err := r.importBatch(ctx, todo[start:end], resolved[start:end], parent(resolved))
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			passing = err
+		}
+	}
+	if passing != nil {
+		return passing
+	}
+	return r.failures("failed")
+}
+
+// resolve returns where each file really is, below the share.
+func (r *run) resolve(files []*tracking.File) ([]string, error) {
+	resolved := make([]string, len(files))
+	for i, f := range files {
+		path, _, err := r.engine.share.Resolve(f.Path)
+		if err != nil {
+			return nil, order.Errorf(order.Busy, "%q changed while it was being checked: %w", f.Path, err)
+		}
+		resolved[i] = path
+	}
+	return resolved, nil
+}
+
+func (r *run) importBatch(ctx context.Context, files []*tracking.File, paths []string, parent string) error {
+	o := &r.work.Order
+	results, err := r.engine.backend.Import(ctx, importer.Request{
+		Order: o.UUID, Group: o.Group, User: o.User,
+		Type: importer.ContainerType(o.Destination.Type), Container: o.Destination.ID,
+		Files: paths, Parent: parent,
+	})
+	if err != nil {
+		return classify(err)
+	}
+	var passing error
+	for i, f := range files {
+		result := results[i]
+		if result.Err == nil && len(result.Images)+len(result.Plates) == 0 {
+			result.Err = errNoResult
+		}
+		if result.Err == nil {
+			f.Filesets, f.Images, f.Plates = result.Filesets, result.Images, result.Plates
+			r.log.InfoContext(ctx, "imported", slog.String("path", f.Path), slog.Any("filesets", f.Filesets))
+			r.decide(f, tracking.FileImported, "")
+			continue
+		}
+		err := classify(result.Err)
+		r.log.WarnContext(ctx, "not imported", slog.String("path", f.Path), slog.Any("error", err))
+		if passes(err) && !r.last {
+			passing = err
+			continue
+		}
+		r.decide(f, tracking.FileFailed, err.Error())
+	}
+	return passing
+}
+
+// errNoResult guards against a backend that reports success without an id.
+var errNoResult = errors.New("the import reported no image and no plate")
+
+// classify turns a backend's error into one of ours: its *Error is the
+// request's fault, anything else may pass.
+func classify(err error) error {
+	if fault, ok := errors.AsType[*importer.Error](err); ok {
+		return &order.Error{Class: order.Invalid, Reason: fault.Reason, Err: fault.Err}
+	}
+	return order.Errorf(order.Busy, "importing: %w", err)
+}

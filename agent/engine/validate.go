@@ -1,0 +1,108 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"strings"
+
+	"biomero-importer/agent/order"
+	"biomero-importer/agent/tracking"
+	"biomero-importer/importer"
+)
+
+// validate makes sure, before anything is made, that the whole order can be
+// imported. Files that cannot are marked, each with its reason.
+func (r *run) validate(ctx context.Context) error {
+	o := &r.work.Order
+	if err := checkNames(o); err != nil {
+		return err
+	}
+	if err := order.CheckOptions(r.work.Options); err != nil {
+		return err
+	}
+	if o.Converter != nil {
+		return order.Errorf(order.Invalid, "The order asks for preprocessing with %q, which this version of the importer cannot do yet.", o.Converter.Container)
+	}
+	for i := range r.work.Files {
+		f := &r.work.Files[i]
+		if f.State == tracking.FileImported {
+			continue
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := r.checkFile(f.Path, importer.ContainerType(o.Destination.Type)); err != nil {
+			fault, ok := errors.AsType[*importer.Error](err)
+			if !ok {
+				return order.Errorf(order.Busy, "checking %q: %w", f.Path, err)
+			}
+			r.decide(f, tracking.FileFailed, fault.Reason)
+		}
+	}
+	return r.failures("cannot be imported")
+}
+
+func (r *run) checkFile(path string, into importer.ContainerType) error {
+	resolved, info, err := r.engine.share.Check(path)
+	if err != nil {
+		return err
+	}
+	if info.IsDir() && importer.IsZarr(resolved) {
+		_, err = r.engine.share.Zarr(resolved, into)
+	}
+	return err
+}
+
+// maxName bounds a user's or group's name. It becomes part of a file's name.
+const maxName = 200
+
+func checkNames(o *order.Order) error {
+	for _, n := range []struct{ what, name string }{{"user", o.User}, {"group", o.Group}} {
+		switch {
+		case strings.TrimSpace(n.name) == "":
+			return order.Errorf(order.Invalid, "The order names no %s.", n.what)
+		case len(n.name) > maxName || strings.ContainsAny(n.name, "/\x00\n\r"):
+			return order.Errorf(order.Invalid, "The order's %s %.50q is no name that OMERO knows.", n.what, n.name)
+		}
+	}
+	return nil
+}
+
+// decide sets what became of a file, to be saved with the next checkpoint.
+func (r *run) decide(f *tracking.File, state tracking.FileState, reason string) {
+	f.State, f.Reason = state, reason
+	r.unsaved = append(r.unsaved, *f)
+}
+
+// failures sums up the files that failed, or is nil.
+func (r *run) failures(what string) error {
+	failed, first := 0, ""
+	for _, f := range r.work.Files {
+		if f.State == tracking.FileFailed {
+			if failed == 0 {
+				first = f.Reason
+			}
+			failed++
+		}
+	}
+	switch total := len(r.work.Files); {
+	case failed == 0:
+		return nil
+	case total == 1:
+		return order.Errorf(order.Invalid, "%s", first)
+	default:
+		return order.Errorf(order.Invalid, "%d of %d files %s: %s", failed, total, what, first)
+	}
+}
+
+// parent is the nearest folder that holds all paths.
+func parent(paths []string) string {
+	dir := filepath.Dir(paths[0])
+	for _, p := range paths[1:] {
+		for dir != "/" && !strings.HasPrefix(p, dir+"/") {
+			dir = filepath.Dir(dir)
+		}
+	}
+	return dir
+}

@@ -1,0 +1,25 @@
+// Command biomero-importer watches shared storage for images and import
+// orders, and imports them into OMERO in place.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	ctx, cancel := context.WithCancel(context.Background())
+	abort := make(chan struct{})
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	go func() {
+		<-signals
+		cancel()
+		<-signals
+		close(abort)
+	}()
+	a := &app{in: os.Stdin, out: os.Stdout, err: os.Stderr, env: os.LookupEnv, abort: abort}
+	os.Exit(a.main(ctx, os.Args[1:]))
+}

@@ -1,0 +1,246 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"biomero-importer/agent/config"
+	"biomero-importer/agent/engine"
+	"biomero-importer/agent/intake"
+	"biomero-importer/agent/logging"
+	"biomero-importer/agent/order"
+	"biomero-importer/agent/postgres"
+	"biomero-importer/agent/tracking"
+	"biomero-importer/agent/web"
+	"biomero-importer/importer"
+	"biomero-importer/importer/repository"
+	"biomero-importer/watcher"
+)
+
+// running is what a service that has started offers to the demo.
+type running struct {
+	store *tracking.Store
+	share *importer.Share
+	url   string // of the database
+	page  string // of the status page; empty without one
+}
+
+// serve runs the service until ctx ends or a part of it fails. abort cancels
+// orders that are still running then. ready, if any, is called once all parts
+// have been started.
+func serve(ctx context.Context, c *config.Config, log *slog.Logger, abort <-chan struct{}, ready func(running)) error {
+	for _, w := range c.Warnings {
+		log.WarnContext(ctx, w)
+	}
+	if c.Backend == config.OMERO {
+		return order.Errorf(order.Invalid, "the backend omero is not part of this version; set backend: repository")
+	}
+	err := withDatabase(ctx, c, log, func(ctx context.Context, url string) error {
+		s, err := start(ctx, c, url, log)
+		if err != nil {
+			return err
+		}
+		defer s.close()
+		return s.run(ctx, abort, ready)
+	})
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// withDatabase calls do with the address of the database that the settings
+// name, after starting it where it is the embedded one.
+func withDatabase(ctx context.Context, c *config.Config, log *slog.Logger, do func(ctx context.Context, url string) error) (err error) {
+	if !c.Database.Embedded {
+		return do(ctx, string(c.Database.URL))
+	}
+	cluster, err := postgres.Start(ctx, postgres.Options{Dir: filepath.Join(c.StateDir, "postgres"), Log: log})
+	if err != nil {
+		return err
+	}
+	defer func() {
+		bound, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+		defer cancel()
+		err = errors.Join(err, cluster.Stop(bound))
+	}()
+	return do(ctx, cluster.URL())
+}
+
+// service is the parts of a running agent.
+type service struct {
+	config *config.Config
+	log    *slog.Logger
+	url    string
+	store  *tracking.Store
+	share  *importer.Share
+	repo   *repository.Repository
+	listen net.Listener
+}
+
+// start opens everything that the parts need. What is wrong with the settings
+// shows here; a database that does not answer is waited for.
+func start(ctx context.Context, c *config.Config, url string, log *slog.Logger) (s *service, err error) {
+	s = &service{config: c, log: log, url: url}
+	defer func() {
+		if err != nil {
+			s.close()
+		}
+	}()
+	if s.share, err = importer.OpenShare(c.BaseDir); err != nil {
+		return nil, &order.Error{Class: order.Invalid, Reason: err.Error(), Err: err}
+	}
+	if c.Web.Listen != "" && has(c, config.Web) {
+		if s.listen, err = (&net.ListenConfig{}).Listen(ctx, "tcp", c.Web.Listen); err != nil {
+			return nil, order.Errorf(order.Invalid, "the status page cannot listen on web.listen: %w", err)
+		}
+	}
+	if err := s.connect(ctx); err != nil {
+		return nil, err
+	}
+	s.repo, err = repository.Open(repository.Config{Dir: c.Repository.Dir}, s.share, s.store.Catalog(), time.Now)
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// connect opens the database and migrates it, for as long as it takes.
+func (s *service) connect(ctx context.Context) error {
+	wait := time.Second
+	for {
+		err := s.tryConnect(ctx)
+		if err == nil || ctx.Err() != nil || order.ClassOf(err) == order.Invalid {
+			return err
+		}
+		s.log.WarnContext(ctx, "waiting for the database", slog.Any("error", err), slog.Duration("next_try", wait))
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(wait):
+		}
+		wait = min(2*wait, 30*time.Second)
+	}
+}
+
+// spareConnections is what an agent needs beside its workers': to dispatch,
+// listen, report, serve the page and maintain the queue.
+const spareConnections = 12
+
+func (s *service) tryConnect(ctx context.Context) error {
+	if s.config.Database.Migrate {
+		if err := migrate(ctx, s.url, s.log); err != nil {
+			return err
+		}
+	}
+	store, err := tracking.Open(ctx, s.url, s.config.Workers+spareConnections)
+	if err != nil {
+		return err
+	}
+	if err := store.Verify(ctx); err != nil {
+		store.Close()
+		return err
+	}
+	s.store = store
+	return nil
+}
+
+func migrate(ctx context.Context, url string, log *slog.Logger) error {
+	return tracking.Migrate(ctx, url, log)
+}
+
+func (s *service) close() {
+	if s.repo != nil {
+		_ = s.repo.Close()
+	}
+	if s.store != nil {
+		s.store.Close()
+	}
+	if s.listen != nil {
+		_ = s.listen.Close()
+	}
+	if s.share != nil {
+		_ = s.share.Close()
+	}
+}
+
+func has(c *config.Config, role config.Role) bool { return slices.Contains(c.Roles, role) }
+
+// run starts the parts, and stops them in this order: what takes drops, what
+// carries out orders, what reports on both.
+func (s *service) run(ctx context.Context, abort <-chan struct{}, ready func(running)) error {
+	all, stopAll := context.WithCancel(ctx)
+	defer stopAll()
+	last, stopLast := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopLast()
+	first, _ := errgroup.WithContext(all)
+	reporting := &errgroup.Group{}
+	fail := func(part string, run func() error) func() error {
+		return func() error {
+			err := run()
+			if err != nil {
+				err = fmt.Errorf("%s: %w", part, err)
+				stopAll()
+			}
+			return err
+		}
+	}
+	if has(s.config, config.Watch) {
+		in, watch, err := s.watcher()
+		if err != nil {
+			return err
+		}
+		reporter := &intake.Reporter{Store: s.store, Share: s.share, Log: s.log}
+		first.Go(fail("watching", func() error { return watch.Run(all) }))
+		first.Go(fail("taking manifests", func() error { return in.Run(all) }))
+		reporting.Go(fail("reporting", func() error { return reporter.Run(last) }))
+	}
+	page := ""
+	if s.listen != nil {
+		page = "http://" + s.listen.Addr().String() + "/"
+		reporting.Go(fail("the status page", func() error { return web.Serve(last, s.listen, web.Handler(s.store, s.log)) }))
+	}
+	if has(s.config, config.Work) {
+		first.Go(fail("carrying out orders", func() error { return s.work(all, abort) }))
+	}
+	s.log.InfoContext(ctx, "started", slog.String("version", version), slog.String("base_dir", s.config.BaseDir),
+		slog.String("backend", string(s.config.Backend)), slog.String("page", page), slog.Any("roles", s.config.Roles))
+	if ready != nil {
+		ready(running{store: s.store, share: s.share, url: s.url, page: page})
+	}
+	<-all.Done()
+	s.log.InfoContext(ctx, "stopping", slog.Duration("shutdown_timeout", s.config.ShutdownTimeout))
+	err := first.Wait()
+	stopLast()
+	err = errors.Join(err, reporting.Wait())
+	if err == nil {
+		s.log.InfoContext(ctx, "stopped")
+	}
+	return err
+}
+
+func (s *service) work(ctx context.Context, abort <-chan struct{}) error {
+	logs := logging.Orders{Dir: s.config.OrderLogs(), Main: s.log}
+	e := engine.New(engine.Config{Workers: s.config.Workers, ShutdownTimeout: s.config.ShutdownTimeout},
+		s.store, s.share, s.repo, logs.Open, s.log)
+	done := make(chan struct{})
+	defer close(done)
+	go func() {
+		select {
+		case <-abort:
+			e.Abort()
+		case <-done:
+		}
+	}()
+	return e.Run(ctx)
+}
+
+var _ = watcher.DefaultIgnore

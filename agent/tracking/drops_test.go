@@ -1,0 +1,138 @@
+package tracking_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"biomero-importer/agent/order"
+	"biomero-importer/agent/tracking"
+)
+
+func newOrder(files ...string) tracking.NewOrder {
+	return tracking.NewOrder{Order: order.Order{
+		UUID: uuid.NewString(), Group: "Demo", User: "ada", Files: files,
+		Destination: order.Destination{Type: order.Dataset, ID: 7},
+	}}
+}
+
+func TestPlace_recordsDropsAndTheirOrderTogether(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	o := newOrder("/data/a.tif")
+	d := tracking.Drop{Path: "/data/a.tif", Kind: tracking.DropFile, Size: 5, ModTime: 6, State: tracking.DropTaken, UUID: o.UUID}
+	require.NoError(t, f.Place(t.Context(), []tracking.Drop{d}, []tracking.NewOrder{o}))
+	require.ErrorIs(t, f.Place(t.Context(), []tracking.Drop{d}, []tracking.NewOrder{newOrder("/data/a.tif")}), tracking.ErrDropChanged)
+	require.Equal(t, []tracking.Attempt{{UUID: o.UUID, Number: 1}}, f.claim())
+
+	found, err := f.Drops(t.Context(), []string{"/data/a.tif", "/data/b.tif"})
+	require.NoError(t, err)
+	require.Len(t, found, 1)
+	got := found["/data/a.tif"]
+	require.Equal(t, 1, got.Version)
+	require.Equal(t, o.UUID, got.UUID)
+
+	got.State, got.Size = tracking.DropRefused, 9
+	require.NoError(t, f.Place(t.Context(), []tracking.Drop{got}, nil))
+	require.ErrorIs(t, f.Place(t.Context(), []tracking.Drop{got}, nil), tracking.ErrDropChanged, "its version is stale by now")
+}
+
+func TestPlace_takesPathsOfAnyKind(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	for _, path := range []string{"/data/\xff.tif", "/data/" + strings.Repeat("x", 4000), "/data/new\nline"} {
+		d := tracking.Drop{Path: path, Kind: tracking.DropFile, State: tracking.DropRefused, Reason: "bad \xff"}
+		require.NoError(t, f.Place(t.Context(), []tracking.Drop{d}, nil))
+		found, err := f.Drops(t.Context(), []string{path})
+		require.NoError(t, err)
+		require.Contains(t, found, path)
+	}
+}
+
+func TestPlace_refusesAChosenUUIDThatIsTaken(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	o := newOrder("/data/a.tif")
+	o.ChosenUUID = true
+	require.NoError(t, f.Submit(t.Context(), o))
+	d := tracking.Drop{Path: "/data/x.order.yml", Kind: tracking.DropManifest, State: tracking.DropTaken, UUID: o.UUID}
+	require.ErrorIs(t, f.Place(t.Context(), []tracking.Drop{d}, []tracking.NewOrder{o}), tracking.ErrUUIDTaken)
+	found, err := f.Drops(t.Context(), []string{d.Path})
+	require.NoError(t, err)
+	require.Empty(t, found)
+}
+
+func TestSubmit_keepsTheConverter(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	o := newOrder("/data/a b.tif", `/data/c"d.tif`)
+	o.Converter = &order.Converter{Container: "lab/convert:v1", InputFile: "{Files}", OutputFolder: "/data", AltOutputFolder: "/out",
+		Params: map[string]any{"n": 1, "deep": map[string]any{"x": []any{true, nil}}}}
+	require.NoError(t, f.Submit(t.Context(), o))
+	a := f.claim()[0]
+	work, err := f.Begin(t.Context(), f.job(o.UUID), a)
+	require.NoError(t, err)
+	require.NoError(t, work.Faulty)
+	require.Equal(t, o.Files, work.Order.Files)
+	require.Equal(t, "lab/convert:v1", work.Order.Converter.Container)
+	require.Equal(t, "/out", work.Order.Converter.AltOutputFolder)
+	require.Contains(t, work.Order.Converter.Params, "deep")
+}
+
+func TestReport_tellsEachChangeOfAManifest(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	var told []tracking.Report
+	tell := func(_ context.Context, r tracking.Report) { told = append(told, r) }
+	next := func() tracking.Report {
+		t.Helper()
+		told = nil
+		n, err := f.Report(t.Context(), tell)
+		require.NoError(t, err)
+		require.Equal(t, 1, n)
+		require.Len(t, told, 1)
+		n, err = f.Report(t.Context(), tell)
+		require.NoError(t, err)
+		require.Zero(t, n)
+		return told[0]
+	}
+	m := tracking.Drop{Path: "/data/x.order.yml", Kind: tracking.DropManifest, State: tracking.DropWaiting}
+	require.NoError(t, f.Place(t.Context(), []tracking.Drop{m}, nil))
+	n, err := f.Report(t.Context(), tell)
+	require.NoError(t, err)
+	require.Zero(t, n, "a waiting manifest has nothing to tell")
+
+	m.Version, m.State, m.Reason = 1, tracking.DropRefused, "It is wrong."
+	require.NoError(t, f.Place(t.Context(), []tracking.Drop{m}, nil))
+	require.Equal(t, "It is wrong.", next().Reason)
+
+	o := newOrder("/data/a.tif")
+	m.Version, m.State, m.Reason, m.UUID = 2, tracking.DropTaken, "", o.UUID
+	require.NoError(t, f.Place(t.Context(), []tracking.Drop{m}, []tracking.NewOrder{o}))
+	require.Equal(t, order.Pending, next().Status.Stage)
+	a := f.claim()[0]
+	_, err = f.Begin(t.Context(), f.job(o.UUID), a)
+	require.NoError(t, err)
+	require.Equal(t, order.Started, next().Status.Stage)
+	require.NoError(t, f.end(a, tracking.Outcome{Stage: order.Completed}))
+	require.Equal(t, order.Completed, next().Status.Stage)
+}
+
+func TestRecent_isNewestFirstAndIncludesWaitingOrders(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	taken := f.insert(`["/data/a.tif"]`)
+	f.claim()
+	waiting := f.insert(`["/data/b.tif"]`)
+	list, err := f.Recent(t.Context(), 10)
+	require.NoError(t, err)
+	require.Len(t, list, 2)
+	require.Equal(t, waiting, list[0].UUID)
+	require.Zero(t, list[0].Attempt)
+	require.Equal(t, taken, list[1].UUID)
+	_, err = f.Show(t.Context(), "nobody")
+	require.Equal(t, order.Invalid, order.ClassOf(err))
+}

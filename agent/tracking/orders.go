@@ -1,0 +1,108 @@
+package tracking
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"biomero-importer/agent/order"
+)
+
+// statusOf selects the newest row of each uuid in the relation "wanted".
+const statusOf = `
+SELECT w.uuid, p.stage, p.group_name, p.user_name, p.destination_type, p.destination_id, coalesce(p.description, ''),
+       coalesce(p.file_names, ''), p."timestamp", coalesce(o.attempt, 0), o.queued_at, o.started_at, o.ended_at
+FROM wanted w
+CROSS JOIN LATERAL (SELECT * FROM public.imports i WHERE i.uuid = w.uuid
+                    ORDER BY i."timestamp" DESC NULLS LAST, i.id DESC LIMIT 1) p
+LEFT JOIN importer.orders o ON o.uuid = w.uuid
+ORDER BY p."timestamp" DESC NULLS LAST, p.id DESC`
+
+func scanStatus(row pgx.CollectableRow) (st Status, err error) {
+	return st, row.Scan(&st.UUID, &st.Stage, &st.Group, &st.User, &st.DestinationType, &st.DestinationID, &st.Description,
+		&st.FileNames, &st.Changed, &st.Attempt, &st.Queued, &st.Started, &st.Ended)
+}
+
+// Recent returns the orders that were last waited for or worked on, newest
+// first, without their files. Its cost does not grow with the history.
+func (s *Store) Recent(ctx context.Context, limit int) ([]Status, error) {
+	rows, err := s.pool.Query(ctx, `
+		WITH wanted AS (
+			(SELECT uuid FROM importer.orders ORDER BY queued_at DESC LIMIT $1)
+			UNION
+			(SELECT uuid FROM (SELECT uuid FROM importer.inbox ORDER BY id DESC LIMIT $1) newest)
+		)`+statusOf+` LIMIT $1`, limit)
+	if err != nil {
+		return nil, fmt.Errorf("listing orders: %w", err)
+	}
+	found, err := pgx.CollectRows(rows, scanStatus)
+	if err != nil {
+		return nil, fmt.Errorf("listing orders: %w", err)
+	}
+	return found, nil
+}
+
+// Show returns one order with its files. An unknown uuid is an Invalid error.
+func (s *Store) Show(ctx context.Context, uuid string) (*Status, error) {
+	st, err := status(ctx, s.pool, uuid)
+	if err != nil {
+		return nil, fmt.Errorf("looking up the order %s: %w", uuid, err)
+	}
+	if st == nil {
+		return nil, unknown(uuid)
+	}
+	return st, nil
+}
+
+func unknown(uuid string) error {
+	return order.Errorf(order.Invalid, "There is no order %q; `biomero-importer order list` shows those there are.", uuid)
+}
+
+// status is nil for an unknown uuid.
+func status(ctx context.Context, q querier, uuid string) (*Status, error) {
+	rows, err := q.Query(ctx, `WITH wanted AS (SELECT $1::text AS uuid)`+statusOf, uuid)
+	if err != nil {
+		return nil, err
+	}
+	st, err := pgx.CollectExactlyOneRow(rows, scanStatus)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, nil //nolint:nilnil // documented
+	}
+	if err != nil {
+		return nil, err
+	}
+	if st.Files, err = queryFiles(ctx, q, uuid); err != nil {
+		return nil, err
+	}
+	return &st, nil
+}
+
+// Submit places an order as any other client would: it inserts a pending row.
+// ErrUUIDTaken: its author chose a UUID that another order has.
+func (s *Store) Submit(ctx context.Context, o NewOrder) error {
+	return s.Place(ctx, nil, []NewOrder{o})
+}
+
+// Retry asks for another attempt at an order that has ended, by a new pending
+// row. An unknown or unfinished order is an Invalid error.
+func (s *Store) Retry(ctx context.Context, uuid string) error {
+	st, err := s.Show(ctx, uuid)
+	if err != nil {
+		return err
+	}
+	if !st.Stage.Ended() {
+		return order.Errorf(order.Invalid, "Order %s is at %q: it can be retried once it has ended.", uuid, st.Stage)
+	}
+	var row int64
+	err = s.pool.QueryRow(ctx, `SELECT coalesce((SELECT import_id FROM importer.orders WHERE uuid = $1),
+		(SELECT max(id) FROM public.imports WHERE uuid = $1))`, uuid).Scan(&row)
+	if err == nil {
+		_, err = s.pool.Exec(ctx, appendStage, row, order.Pending, nil, nil)
+	}
+	if err != nil {
+		return fmt.Errorf("retrying order %s: %w", uuid, err)
+	}
+	return nil
+}

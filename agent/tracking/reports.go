@@ -1,0 +1,90 @@
+package tracking
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"biomero-importer/agent/order"
+)
+
+// Report is what a manifest's author is to be told.
+type Report struct {
+	Path   string
+	Kind   DropKind
+	State  DropState
+	Reason string
+	Status *Status // of the order; nil for a drop that became none
+}
+
+// reportsAtOnce bounds how long the reports' lock is held.
+const reportsAtOnce = 50
+
+// Report hands reports that are due to write, and forgets them once it has
+// returned. One agent reports at a time, so that an older state never
+// overwrites a newer one. It returns how many were due.
+func (s *Store) Report(ctx context.Context, write func(context.Context, Report)) (int, error) {
+	n := 0
+	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtext('importer.reports'))`); err != nil {
+			return err
+		}
+		rows, err := tx.Query(ctx, `
+			WITH oldest AS (SELECT id, drop_key FROM importer.reports ORDER BY id LIMIT $1)
+			SELECT array_agg(r.id), d.path, d.kind, d.state, d.reason, d.uuid
+			FROM oldest r JOIN importer.drops d ON d.key = r.drop_key
+			GROUP BY d.key ORDER BY min(r.id)`, reportsAtOnce)
+		if err != nil {
+			return err
+		}
+		type due struct {
+			IDs          []int64
+			Path         string
+			Kind         DropKind
+			State        DropState
+			Reason, UUID string
+		}
+		found, err := pgx.CollectRows(rows, pgx.RowToStructByPos[due])
+		if err != nil || len(found) == 0 {
+			return err
+		}
+		n = len(found)
+		var done []int64
+		for _, d := range found {
+			done = append(done, d.IDs...)
+			r := Report{Path: d.Path, Kind: d.Kind, State: d.State, Reason: d.Reason}
+			if d.State == DropTaken {
+				if r.Status, err = status(ctx, tx, d.UUID); err != nil {
+					return err
+				}
+			}
+			write(ctx, r)
+		}
+		_, err = tx.Exec(ctx, `DELETE FROM importer.reports WHERE id = ANY ($1)`, done)
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("reporting on manifests: %w", err)
+	}
+	return n, nil
+}
+
+// Status is an order as it stands.
+type Status struct {
+	UUID            string      `json:"uuid"`
+	Stage           order.Stage `json:"stage"`
+	Group           string      `json:"group"`
+	User            string      `json:"user"`
+	DestinationType string      `json:"destination_type"`
+	DestinationID   string      `json:"destination_id"`
+	Description     string      `json:"description"`
+	FileNames       string      `json:"file_names"`
+	Changed         *time.Time  `json:"changed"`
+	Attempt         int         `json:"attempt"` // 0: not taken yet
+	Queued          *time.Time  `json:"queued"`
+	Started         *time.Time  `json:"started"`
+	Ended           *time.Time  `json:"ended"`
+	Files           []File      `json:"files"`
+}

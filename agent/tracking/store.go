@@ -1,0 +1,71 @@
+package tracking
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// Store is the database. Its methods may be called concurrently.
+type Store struct {
+	pool *pgxpool.Pool
+}
+
+// Open connects to the database at url (a PostgreSQL URL or keyword string)
+// with at most conns connections at a time.
+func Open(ctx context.Context, url string, conns int) (*Store, error) {
+	pool, err := connect(ctx, url, conns)
+	if err != nil {
+		return nil, err
+	}
+	return &Store{pool: pool}, nil
+}
+
+// Close ends all connections.
+func (s *Store) Close() { s.pool.Close() }
+
+// Pool is the connections, for the job queue that shares them.
+func (s *Store) Pool() *pgxpool.Pool { return s.pool }
+
+// connect does not mention the url in its errors: it may hold a password.
+func connect(ctx context.Context, url string, conns int) (*pgxpool.Pool, error) {
+	config, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		// pgx masks the password in this error.
+		return nil, fmt.Errorf("reading the database's address: %w", err)
+	}
+	config.MaxConns = int32(min(conns, 1000)) //nolint:gosec // bounded on this line
+	params := config.ConnConfig.RuntimeParams
+	if params["application_name"] == "" {
+		params["application_name"] = "biomero-importer"
+	}
+	// Names of tables are always qualified, so nothing hangs on the role's own search path.
+	params["search_path"] = "pg_catalog"
+	// A partition must not leave a transaction of ours holding locks.
+	params["idle_in_transaction_session_timeout"] = fmt.Sprint((5 * time.Minute).Milliseconds())
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("connecting to the database: %w", err)
+	}
+	if err := pool.Ping(ctx); err != nil {
+		pool.Close()
+		return nil, fmt.Errorf("connecting to the database: %w", err)
+	}
+	return pool, nil
+}
+
+// querier is a pool, a connection or a transaction.
+type querier interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+}
+
+// text makes a value storable in a text column: PostgreSQL takes neither NUL
+// nor bytes that are no UTF-8.
+func text(s string) string {
+	return strings.ToValidUTF8(strings.ReplaceAll(s, "\x00", "\uFFFD"), "\uFFFD")
+}

@@ -1,0 +1,3 @@
+// Package web shows orders in the browser and as JSON, and answers health
+// checks. It only reads.
+package web
