@@ -94,6 +94,7 @@ orders; each is carried out in place, by symlink, and reported.
 		SilenceUsage:  true,
 		Version:       version,
 	}
+	groupOnly(root)
 	root.PersistentFlags().StringVarP(&a.settings, "config", "c", "",
 		"settings file; without it, defaults and the environment count")
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
@@ -111,6 +112,22 @@ func arguments(check cobra.PositionalArgs) cobra.PositionalArgs {
 		}
 		return nil
 	}
+}
+
+// groupOnly makes a command that only holds others show its help, and refuse a
+// name that it does not hold.
+func groupOnly(c *cobra.Command) {
+	c.Args = func(c *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return nil
+		}
+		hint := ""
+		if near := c.SuggestionsFor(args[0]); len(near) > 0 {
+			hint = fmt.Sprintf("; did you mean %q?", near[0])
+		}
+		return usageError{fmt.Errorf("there is no command %q%s\nSee `%s --help`", args[0], hint, c.CommandPath())}
+	}
+	c.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
 }
 
 // load reads the settings.

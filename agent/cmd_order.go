@@ -21,7 +21,8 @@ import (
 )
 
 func (a *app) orderCommand() *cobra.Command {
-	c := &cobra.Command{Use: "order", Short: "Place, list, show and retry orders", Args: arguments(cobra.NoArgs)}
+	c := &cobra.Command{Use: "order", Short: "Place, list, show and retry orders"}
+	groupOnly(c)
 	c.AddCommand(a.submitCommand(), a.listCommand(), a.showCommand(), a.retryCommand())
 	return c
 }

@@ -35,7 +35,7 @@ type demo struct {
 type sampleOrder struct {
 	title string
 	place func(ctx context.Context) error
-	// mark is a part of the path of one of its files, by which it is known.
+	// mark is a part of the name of one of its files, by which it is known.
 	mark string
 }
 
@@ -45,7 +45,7 @@ const demoPatience = 45 * time.Second
 func (d *demo) show(ctx context.Context) error {
 	d.run = time.Now().Format("20060102-150405")
 	samples := []sampleOrder{
-		{"hands-free drop", d.drop, "Retina/" + d.run},
+		{"hands-free drop", d.drop, "drop-" + d.run},
 		{"order manifest", d.manifest, "stack-" + d.run},
 		{"legacy order file", d.legacy, "legacy-" + d.run},
 		{"SQL insert", d.insert, "sql-" + d.run},
@@ -101,8 +101,7 @@ func (d *demo) write(names ...string) error {
 }
 
 func (d *demo) drop(context.Context) error {
-	inbox := d.path("Demo", "researcher", "inbox", "Retina")
-	return d.write(filepath.Join(inbox, d.run+"-left.ome.tif"), filepath.Join(inbox, d.run+"-right.ome.tif"))
+	return d.write(d.path("Demo", "researcher", "inbox", "Retina", "drop-"+d.run+".ome.tif"))
 }
 
 func (d *demo) manifest(context.Context) error {
@@ -194,11 +193,10 @@ func (d *demo) follow(ctx context.Context, samples []sampleOrder) ([]tracking.St
 	}
 }
 
-// find looks for an order by the name of a file: a mark "dir/prefix" counts by
-// its last part.
+// find looks for an order by a part of a file's name.
 func find(list []tracking.Status, mark string) *tracking.Status {
 	for i := range list {
-		if strings.Contains(list[i].FileNames, filepath.Base(mark)) {
+		if strings.Contains(list[i].FileNames, mark) {
 			return &list[i]
 		}
 	}

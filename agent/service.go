@@ -22,7 +22,6 @@ import (
 	"biomero-importer/agent/web"
 	"biomero-importer/importer"
 	"biomero-importer/importer/repository"
-	"biomero-importer/watcher"
 )
 
 // running is what a service that has started offers to the demo.
@@ -88,29 +87,30 @@ type service struct {
 
 // start opens everything that the parts need. What is wrong with the settings
 // shows here; a database that does not answer is waited for.
-func start(ctx context.Context, c *config.Config, url string, log *slog.Logger) (s *service, err error) {
-	s = &service{config: c, log: log, url: url}
-	defer func() {
-		if err != nil {
-			s.close()
-		}
-	}()
-	if s.share, err = importer.OpenShare(c.BaseDir); err != nil {
-		return nil, &order.Error{Class: order.Invalid, Reason: err.Error(), Err: err}
-	}
-	if c.Web.Listen != "" && has(c, config.Web) {
-		if s.listen, err = (&net.ListenConfig{}).Listen(ctx, "tcp", c.Web.Listen); err != nil {
-			return nil, order.Errorf(order.Invalid, "the status page cannot listen on web.listen: %w", err)
-		}
-	}
-	if err := s.connect(ctx); err != nil {
-		return nil, err
-	}
-	s.repo, err = repository.Open(repository.Config{Dir: c.Repository.Dir}, s.share, s.store.Catalog(), time.Now)
-	if err != nil {
+func start(ctx context.Context, c *config.Config, url string, log *slog.Logger) (*service, error) {
+	s := &service{config: c, log: log, url: url}
+	if err := s.open(ctx); err != nil {
+		s.close()
 		return nil, err
 	}
 	return s, nil
+}
+
+func (s *service) open(ctx context.Context) (err error) {
+	c := s.config
+	if s.share, err = importer.OpenShare(c.BaseDir); err != nil {
+		return &order.Error{Class: order.Invalid, Reason: err.Error(), Err: err}
+	}
+	if c.Web.Listen != "" && has(c, config.Web) {
+		if s.listen, err = (&net.ListenConfig{}).Listen(ctx, "tcp", c.Web.Listen); err != nil {
+			return order.Errorf(order.Invalid, "the status page cannot listen on web.listen: %w", err)
+		}
+	}
+	if err := s.connect(ctx); err != nil {
+		return err
+	}
+	s.repo, err = repository.Open(repository.Config{Dir: c.Repository.Dir}, s.share, s.store.Catalog(), time.Now)
+	return err
 }
 
 // connect opens the database and migrates it, for as long as it takes.
@@ -242,5 +242,3 @@ func (s *service) work(ctx context.Context, abort <-chan struct{}) error {
 	}()
 	return e.Run(ctx)
 }
-
-var _ = watcher.DefaultIgnore
