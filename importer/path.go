@@ -113,6 +113,23 @@ func (s *Share) Check(path string) (resolved string, info fs.FileInfo, err error
 	return resolved, info, f.Close()
 }
 
+// Glob lists what matches an absolute pattern (path.Match syntax) below the
+// share, spelled as the pattern's folder is.
+func (s *Share) Glob(pattern string) ([]string, error) {
+	rel, err := s.Rel(pattern)
+	if err != nil {
+		return nil, err
+	}
+	names, err := fs.Glob(s.root.FS(), rel)
+	if err != nil {
+		return nil, fmt.Errorf("looking for %q: %w", pattern, err)
+	}
+	for i, name := range names {
+		names[i] = filepath.Join(s.dir, name)
+	}
+	return names, nil
+}
+
 // Zarr reads the OME-Zarr folder at path and checks that a container of this
 // type can hold it. An *Error says why it cannot be imported.
 func (s *Share) Zarr(path string, into ContainerType) (Zarr, error) {

@@ -26,8 +26,9 @@ type Repository struct {
 	catalog Catalog
 	now     func() time.Time
 
-	mu   sync.Mutex
-	last time.Time // the latest millisecond given to an import
+	mu    sync.Mutex
+	last  time.Time // the latest millisecond given to an import
+	users map[string]int64
 }
 
 // Open opens the repository, and makes its folder when it is absent.
@@ -39,7 +40,7 @@ func Open(c Config, share *importer.Share, catalog Catalog, now func() time.Time
 	if err != nil {
 		return nil, fmt.Errorf("opening the repository %s: %w", c.Dir, err)
 	}
-	return &Repository{dir: dir, share: share, catalog: catalog, now: now}, nil
+	return &Repository{dir: dir, share: share, catalog: catalog, now: now, users: map[string]int64{}}, nil
 }
 
 // Close releases the repository's folder.
@@ -97,7 +98,7 @@ func (r *Repository) Import(ctx context.Context, req importer.Request) ([]import
 
 // record finds a prefix that no other import has.
 func (r *Repository) record(ctx context.Context, req importer.Request, sources []Source) ([]Fileset, error) {
-	user, err := r.catalog.User(ctx, req.User)
+	user, err := r.user(ctx, req.User)
 	if err != nil {
 		return nil, err
 	}
@@ -111,6 +112,30 @@ func (r *Repository) record(ctx context.Context, req importer.Request, sources [
 			return filesets, err
 		}
 	}
+}
+
+// maxUsers bounds the ids that are remembered; names come from strangers.
+const maxUsers = 10_000
+
+// user is the id of a user, which never changes.
+func (r *Repository) user(ctx context.Context, name string) (int64, error) {
+	r.mu.Lock()
+	id, known := r.users[name]
+	r.mu.Unlock()
+	if known {
+		return id, nil
+	}
+	id, err := r.catalog.User(ctx, name)
+	if err != nil {
+		return 0, err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.users) >= maxUsers {
+		clear(r.users)
+	}
+	r.users[name] = id
+	return id, nil
 }
 
 // tick is the time in milliseconds, later than any that it returned before, so
