@@ -1,0 +1,62 @@
+# shellcheck shell=bash
+# What the scripts share: where the project is, and how missing things are got.
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
+
+say() { printf '%s\n' "$*" >&2; }
+
+die() {
+	say "$*"
+	exit 1
+}
+
+# need_go checks that Go is there and new enough for go.mod.
+need_go() {
+	local want have
+	want=$(sed -n 's/^go //p' go.mod)
+	command -v go >/dev/null || die "Go $want or newer is needed and not on the PATH; see https://go.dev/doc/install"
+	have=$(go env GOVERSION)
+	have=${have#go}
+	[ "$(printf '%s\n%s\n' "$want" "${have%%[-+ ]*}" | sort -V | head -n 1)" = "$want" ] ||
+		die "Go $want or newer is needed; this is Go $have."
+}
+
+# need_packages installs the missing ones of these Debian packages as root, and
+# tells others how.
+need_packages() {
+	local package missing=()
+	for package in "$@"; do
+		[ "$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=("$package")
+	done
+	[ ${#missing[@]} -gt 0 ] || return 0
+	command -v apt-get >/dev/null || die "These packages are missing, under Debian's names: ${missing[*]}"
+	[ "$(id -u)" = 0 ] || die "Packages are missing. Install them with
+  sudo apt-get update && sudo apt-get install --no-install-recommends ${missing[*]}"
+	say "Installing ${missing[*]} ..."
+	# The package postgresql would make and start a cluster of the system's own.
+	if [[ " ${missing[*]} " == *" postgresql "* ]] && [ ! -e /etc/postgresql-common/createcluster.conf ]; then
+		mkdir -p /etc/postgresql-common
+		echo "create_main_cluster = false" >/etc/postgresql-common/createcluster.conf
+	fi
+	{
+		apt-get update
+		DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
+			-o Dpkg::Options::=--force-confold "${missing[@]}"
+	} </dev/null >"${TMPDIR:-/tmp}/biomero-importer-apt.log" 2>&1 ||
+		die "Installing failed: $(tail -n 5 "${TMPDIR:-/tmp}/biomero-importer-apt.log")"
+}
+
+# tool installs a Go program at a version, outside the project, and prints its path.
+tool() {
+	local package=$1 version=$2 dir
+	dir="${XDG_CACHE_HOME:-$HOME/.cache}/biomero-importer/$(basename "$package")-$version"
+	if [ ! -x "$dir/$(basename "$package")" ]; then
+		say "Building $(basename "$package") $version ..."
+		GOFLAGS='' GOBIN="$dir" go install "$package@$version"
+	fi
+	printf '%s\n' "$dir/$(basename "$package")"
+}
+
+golangci_lint() { tool github.com/golangci/golangci-lint/v2/cmd/golangci-lint v2.15.0; }
+
+gotestsum() { tool gotest.tools/gotestsum v1.13.0; }
