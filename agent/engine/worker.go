@@ -110,7 +110,7 @@ func (r *run) steps(ctx context.Context) (err error) {
 
 // end writes the order's last stage, its files and its job's end together.
 func (r *run) end(ctx context.Context, began time.Time, fault error) error {
-	out := tracking.Outcome{Stage: order.Completed, Files: r.unsaved}
+	out := tracking.Outcome{Stage: order.Completed, Paths: r.work.Order.Files, Files: r.unsaved}
 	if fault != nil {
 		out.Stage, out.Reason = order.Failed, r.reason(fault)
 	}

@@ -14,6 +14,7 @@ import (
 type Outcome struct {
 	Stage  order.Stage // order.Completed or order.Failed
 	Reason string      // for a failure: one sentence that the researcher can act on
+	Paths  []string    // the order's files; nil when its row could not be understood
 	Files  []File      // those whose state changed since they were last saved
 }
 
@@ -57,7 +58,7 @@ func (s *Store) Finish(ctx context.Context, job Job, a Attempt, out Outcome, com
 			return err
 		}
 		batch := &pgx.Batch{}
-		batch.Queue(appendStage, importID, out.Stage, description, nil)
+		batch.Queue(appendStage, importID, out.Stage, description, shortNames(out.Paths))
 		queueFiles(batch, a.UUID, out.Files)
 		batch.Queue(report, a.UUID)
 		// Rows that came for this order while it ran are due now.
