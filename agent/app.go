@@ -44,7 +44,7 @@ const exitCodes = `Exit status:
 
 // main runs a command and returns the exit status.
 func (a *app) main(ctx context.Context, args []string) int {
-	root := a.rootCommand()
+	root := a.rootCommand() //nolint:contextcheck // cobra hands the context to the commands
 	root.SetArgs(args)
 	root.SetIn(a.in)
 	root.SetOut(a.out)

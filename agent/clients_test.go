@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -28,8 +29,9 @@ func TestSQLAlchemyClient_seesItsOrderComplete(t *testing.T) {
 	out, err := cmd.Output()
 	require.NoError(t, err, errs.String())
 	var saw struct {
-		Stages, Files []string
-		Names         string
+		Stages []string `json:"stages"`
+		Files  []string `json:"files"`
+		Names  string   `json:"names"`
 	}
 	require.NoError(t, json.Unmarshal(out, &saw))
 	require.Equal(t, completed, saw.Stages)
@@ -56,12 +58,7 @@ func TestForeignImages_areImportedUntouched(t *testing.T) {
 	a := s.start()
 	for _, f := range files {
 		s.eventually(func() bool {
-			for _, target := range s.links() {
-				if target == f {
-					return true
-				}
-			}
-			return false
+			return slices.Contains(s.links(), f)
 		}, f+" is linked")
 	}
 	list, err := s.store.Recent(t.Context(), 100)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -282,7 +283,7 @@ func writeOrder(w io.Writer, s *tracking.Status) error {
 		{"reason", s.Description},
 		{"user", s.User + " (" + s.Group + ")"},
 		{"destination", s.DestinationType + " " + s.DestinationID},
-		{"attempt", fmt.Sprint(s.Attempt)},
+		{"attempt", strconv.Itoa(s.Attempt)},
 		{"queued", clock(s.Queued)},
 		{"started", clock(s.Started)},
 		{"ended", clock(s.Ended)},

@@ -47,7 +47,7 @@ interrupted by a crash, is resumed at the next start.
 // openLog logs for people when stderr is a terminal, and otherwise as JSON
 // into the log file, or to stderr where none is set.
 func openLog(c *config.Config, stderr io.Writer) (log *slog.Logger, closeLog func() error, err error) {
-	if f, ok := stderr.(*os.File); ok && term.IsTerminal(int(f.Fd())) { //nolint:gosec // a descriptor fits
+	if f, ok := stderr.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		return logging.Terminal(stderr, c.Log.Level), func() error { return nil }, nil
 	}
 	if c.Log.File == "" {

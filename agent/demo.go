@@ -216,7 +216,7 @@ type progress struct {
 
 func newProgress(out io.Writer, samples []sampleOrder) *progress {
 	p := &progress{out: out, samples: samples, stage: make([]order.Stage, len(samples))}
-	if f, ok := out.(*os.File); !ok || !term.IsTerminal(int(f.Fd())) { //nolint:gosec // a descriptor fits
+	if f, ok := out.(*os.File); !ok || !term.IsTerminal(int(f.Fd())) {
 		return p
 	}
 	p.bars = mpb.New(mpb.WithOutput(out), mpb.WithWidth(30))

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -70,7 +71,7 @@ func newSite(t *testing.T) *site {
 // openDir is a temporary folder that a database server's own user may enter.
 func openDir(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "site-")
+	dir, err := os.MkdirTemp("", "site-") //nolint:usetesting // t.TempDir is closed to other users
 	require.NoError(t, err)
 	require.NoError(t, os.Chmod(dir, 0o711))
 	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
@@ -184,7 +185,7 @@ func (s *site) run(args ...string) (stdout, stderr string, status int) {
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	err := cmd.Run()
-	if _, exited := err.(*exec.ExitError); err != nil && !exited {
+	if _, exited := errors.AsType[*exec.ExitError](err); !exited {
 		require.NoError(s.t, err)
 	}
 	return out.String(), errs.String(), cmd.ProcessState.ExitCode()

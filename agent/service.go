@@ -37,7 +37,7 @@ type running struct {
 // have been started.
 func serve(ctx context.Context, c *config.Config, log *slog.Logger, abort <-chan struct{}, ready func(running)) error {
 	for _, w := range c.Warnings {
-		log.WarnContext(ctx, w)
+		log.WarnContext(ctx, "settings", slog.String("warning", w))
 	}
 	if c.Backend == config.OMERO {
 		return order.Errorf(order.Invalid, "the backend omero is not part of this version; set backend: repository")

@@ -15,22 +15,22 @@ import (
 // below its folder and opened through it, so that neither ".." nor a link,
 // however it is swapped, leads out.
 type Share struct {
-	dir  string
-	real string
-	root *os.Root
+	dir    string   // as configured
+	target string   // without links
+	root   *os.Root // of target
 }
 
 // OpenShare opens the share at dir, an absolute path.
 func OpenShare(dir string) (*Share, error) {
-	real, err := filepath.EvalSymlinks(dir)
+	target, err := filepath.EvalSymlinks(dir)
 	if err != nil {
 		return nil, fmt.Errorf("opening base_dir %s: %w", dir, err)
 	}
-	root, err := os.OpenRoot(real)
+	root, err := os.OpenRoot(target)
 	if err != nil {
 		return nil, fmt.Errorf("opening base_dir %s: %w", dir, err)
 	}
-	return &Share{dir: filepath.Clean(dir), real: real, root: root}, nil
+	return &Share{dir: filepath.Clean(dir), target: target, root: root}, nil
 }
 
 // Close releases the share.
@@ -71,11 +71,11 @@ func (s *Share) Resolve(path string) (resolved string, info fs.FileInfo, err err
 	if err != nil {
 		return "", nil, err
 	}
-	target, err := filepath.EvalSymlinks(filepath.Join(s.real, rel))
+	found, err := filepath.EvalSymlinks(filepath.Join(s.target, rel))
 	if err != nil {
 		return "", nil, pathError(path, err)
 	}
-	rel, err = filepath.Rel(s.real, target)
+	rel, err = filepath.Rel(s.target, found)
 	if err != nil || !filepath.IsLocal(rel) {
 		return "", nil, &Error{Reason: fmt.Sprintf("The path %q is a link that leads outside %s.", path, s.dir)}
 	}

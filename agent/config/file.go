@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/parser"
 
 	"biomero-importer/agent/order"
 )
@@ -135,6 +136,11 @@ func parse(name string, data []byte, f *file) (warnings []string, err error) {
 	if len(data) > maxFile {
 		return nil, order.Errorf(order.Invalid, "%s: it is larger than %d bytes", name, maxFile)
 	}
+	if parsed, err := parser.ParseBytes(data, 0); err != nil {
+		return nil, explain(name, err)
+	} else if len(parsed.Docs) > 1 {
+		return nil, order.Errorf(order.Invalid, "%s: settings are one document; remove the second", name)
+	}
 	var all yaml.MapSlice
 	if err := yaml.Unmarshal(data, &all); err != nil {
 		return nil, explain(name, err)
@@ -181,7 +187,7 @@ func explain(name string, err error) error {
 	line := fault.GetToken().Position.Line
 	if _, unknown := errors.AsType[*yaml.UnknownFieldError](err); unknown {
 		key := fault.GetToken().Value
-		known := keysOf(reflect.TypeFor[file]())
+		known := Keys()
 		if near, ok := order.Nearest(key, known); ok {
 			return order.Errorf(order.Invalid, "%s:%d: there is no setting %q here; did you mean %q?", name, line, key, near)
 		}
@@ -191,11 +197,13 @@ func explain(name string, err error) error {
 	return order.Errorf(order.Invalid, "%s:%d: %s", name, line, text)
 }
 
+// Keys lists every key of the settings file, inner ones included.
+func Keys() []string { return keysOf(reflect.TypeFor[file]()) }
+
 // keysOf lists all keys of a settings block and of those inside it.
 func keysOf(t reflect.Type) []string {
 	var keys []string
-	for i := range t.NumField() {
-		f := t.Field(i)
+	for f := range t.Fields() {
 		if tag := f.Tag.Get("yaml"); tag != "" && !slices.Contains(keys, tag) {
 			keys = append(keys, tag)
 		}

@@ -48,7 +48,7 @@ func Load(path string, env Env) (*Config, error) {
 	f := defaults(env)
 	var warnings []string
 	if path != "" {
-		data, err := os.ReadFile(path)
+		data, err := os.ReadFile(path) //nolint:gosec // named by the site
 		if err != nil {
 			return nil, order.Errorf(order.Invalid, "reading the settings: %w", err)
 		}

@@ -132,10 +132,17 @@ func (t *template) template(names []string) (*OrderTemplate, error) {
 		return nil, bad("its destination's type is %q: allowed are Dataset and Screen", d.Type)
 	case (d.ID == "") == (d.Name == ""):
 		return nil, bad("its destination has to give either id or name")
+	case d.ID != "" && !capture.MatchString(d.ID) && !positive(d.ID):
+		return nil, bad("its destination's id is %q: it has to be a positive whole number", d.ID)
 	case d.Project != "" && (made.Type != order.Dataset || d.Name == ""):
 		return nil, bad("its project is only for a Dataset given by name")
 	}
 	return made, nil
+}
+
+func positive(text string) bool {
+	n, err := strconv.ParseInt(text, 10, 64)
+	return err == nil && n > 0
 }
 
 func (r *Rule) converters(p *preprocessing) error {
@@ -180,11 +187,11 @@ func (t *OrderTemplate) Expand(captured map[string]string) (order.Order, error) 
 		Destination: order.Destination{Type: t.Type, Name: fill(t.Name), Project: fill(t.Project)},
 	}
 	if t.ID != "" {
-		id, err := strconv.ParseInt(fill(t.ID), 10, 64)
-		if err != nil || id <= 0 {
-			return order.Order{}, bad("The folder gives %q as the id of the %s, which is no positive whole number.", fill(t.ID), t.Type)
+		id := fill(t.ID)
+		if !positive(id) {
+			return order.Order{}, bad("The folder gives %q as the id of the %s, which is no positive whole number.", id, t.Type)
 		}
-		o.Destination.ID = id
+		o.Destination.ID, _ = strconv.ParseInt(id, 10, 64)
 	}
 	return o, nil
 }

@@ -48,25 +48,21 @@ func (d *dispatcher) run(ctx context.Context) error {
 
 // listen wakes run when the database announces a pending row.
 func (d *dispatcher) listen(ctx context.Context) error {
-	for {
-		err := d.store.Listen(ctx, []string{tracking.OrdersChannel}, func(string) {
-			select {
-			case d.wake <- struct{}{}:
-			default:
-			}
-		})
-		if ctx.Err() != nil {
-			return nil
+	d.store.Listen(ctx, tracking.OrdersChannel, func() {
+		select {
+		case d.wake <- struct{}{}:
+		default:
 		}
+	}, func(err error) {
 		d.log.WarnContext(ctx, "not told of new orders; sweeping for them", slog.Any("error", err))
-		pause(ctx, time.Second)
-	}
+	})
+	return nil
 }
 
 // rescue gives the jobs of dead agents back to the queue.
 func (d *dispatcher) rescue(ctx context.Context) error {
 	var requeued time.Time
-	for ; ctx.Err() == nil; pause(ctx, time.Second) {
+	for ; ctx.Err() == nil; pause(ctx) {
 		n, err := d.store.Rescue(ctx)
 		if err == nil && time.Since(requeued) >= requeueEvery {
 			requeued = time.Now()

@@ -31,7 +31,7 @@ type Backend interface {
 }
 
 // OrderLog opens the log of one order.
-type OrderLog func(uuid string) (log *slog.Logger, close func() error, err error)
+type OrderLog func(uuid string) (log *slog.Logger, closeLog func() error, err error)
 
 // Engine takes orders from the database and carries them out.
 type Engine struct {
@@ -68,7 +68,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		err := e.session(ctx)
 		if err != nil && ctx.Err() == nil {
 			e.log.WarnContext(ctx, "the engine lost the database and starts again", slog.Any("error", err))
-			pause(ctx, time.Second)
+			pause(ctx)
 		}
 	}
 	return nil
@@ -125,20 +125,25 @@ func (e *Engine) drain(ctx context.Context, client *river.Client[pgx.Tx], lost <
 	defer cancel()
 	stopped := make(chan error, 1)
 	go func() { stopped <- client.Stop(bound) }()
+	held := true
 	select {
 	case err := <-stopped:
-		if err != nil {
-			e.log.WarnContext(ctx, "some orders did not stop in time; they are resumed at the next start", slog.Any("error", err))
-		}
-		return true
+		e.complain(ctx, err)
+		return held
 	case <-e.abort:
-		cancelJobs(ctx, client)
-	case <-lost:
-		cancelJobs(ctx, client)
-		return false
+	case err := <-lost:
+		e.log.WarnContext(ctx, "the lock went while orders were ending", slog.Any("error", err))
+		held = false
 	}
-	<-stopped
-	return true
+	cancelJobs(ctx, client)
+	e.complain(ctx, <-stopped)
+	return held
+}
+
+func (e *Engine) complain(ctx context.Context, err error) {
+	if err != nil {
+		e.log.WarnContext(ctx, "some orders did not stop in time; they are resumed at the next start", slog.Any("error", err))
+	}
 }
 
 // cancelGrace is how long cancelled jobs have to return.
@@ -152,7 +157,7 @@ func cancelJobs(ctx context.Context, client *river.Client[pgx.Tx]) {
 
 // watch returns when the lock is lost or ctx ends.
 func watch(ctx context.Context, hold *tracking.Hold) error {
-	for pause(ctx, time.Second) {
+	for pause(ctx) {
 		bound, cancel := context.WithTimeout(ctx, 5*time.Second)
 		err := hold.Check(bound)
 		cancel()
@@ -173,9 +178,9 @@ func agentName() string {
 	return fmt.Sprintf("%.60s-%d-%s", host, os.Getpid(), uuid.NewString()[:8])
 }
 
-// pause waits for d and reports whether ctx still holds.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
+// pause waits for a second and reports whether ctx still holds.
+func pause(ctx context.Context) bool {
+	timer := time.NewTimer(time.Second)
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():

@@ -58,21 +58,14 @@ func (r *Reporter) Run(ctx context.Context) error {
 }
 
 func (r *Reporter) listen(ctx context.Context, wake chan<- struct{}) {
-	for ctx.Err() == nil {
-		err := r.Store.Listen(ctx, []string{tracking.ReportsChannel}, func(string) {
-			select {
-			case wake <- struct{}{}:
-			default:
-			}
-		})
-		if ctx.Err() == nil {
-			r.Log.DebugContext(ctx, "not told of new receipts; sweeping for them", slog.Any("error", err))
-		}
+	r.Store.Listen(ctx, tracking.ReportsChannel, func() {
 		select {
-		case <-ctx.Done():
-		case <-time.After(time.Second):
+		case wake <- struct{}{}:
+		default:
 		}
-	}
+	}, func(err error) {
+		r.Log.DebugContext(ctx, "not told of new receipts; sweeping for them", slog.Any("error", err))
+	})
 }
 
 // write tells the author. A folder that cannot be written to breaks nothing:
@@ -130,7 +123,7 @@ func (r *Reporter) tellLegacy(rel string, report tracking.Report) error {
 	if _, err := root.Lstat(rel); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	if err := root.MkdirAll(dir, 0o775); err != nil { //nolint:gosec // its users read it
+	if err := root.MkdirAll(dir, 0o775); err != nil {
 		return fmt.Errorf("making %s: %w", dir, err)
 	}
 	target := path.Join(dir, path.Base(rel))
@@ -153,7 +146,7 @@ func (r *Reporter) publish(name string, data []byte) (err error) {
 	if err := root.Remove(temporary); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("removing what an interrupted write left: %w", err)
 	}
-	f, err := root.OpenFile(temporary, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o664) //nolint:gosec // its author reads it
+	f, err := root.OpenFile(temporary, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o664)
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", name, err)
 	}

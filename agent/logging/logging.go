@@ -15,7 +15,7 @@ import (
 
 // Terminal logs for people, in colour.
 func Terminal(w io.Writer, level slog.Level) *slog.Logger {
-	return slog.New(tint.NewHandler(w, &tint.Options{Level: level, TimeFormat: time.TimeOnly, ReplaceAttr: mask}))
+	return slog.New(tint.NewTextHandler(w, &tint.Options{Level: level, TimeFormat: time.TimeOnly, ReplaceAttr: mask}))
 }
 
 // JSON logs one object per line.
@@ -43,7 +43,7 @@ type Orders struct {
 
 // Open appends to the order's log, "import.<uuid>.log". The UUID is whatever a
 // client wrote, so what could not be part of a file's name is replaced.
-func (o Orders) Open(uuid string) (log *slog.Logger, close func() error, err error) {
+func (o Orders) Open(uuid string) (log *slog.Logger, closeLog func() error, err error) {
 	f, err := OpenFile(filepath.Join(o.Dir, FileName(uuid)))
 	if err != nil {
 		return nil, nil, err

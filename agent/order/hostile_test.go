@@ -94,8 +94,9 @@ func hostile(size int) map[string]string {
 	return texts
 }
 
-// Whatever a file holds, reading it ends soon and takes little memory.
-func TestHostileText(t *testing.T) { //nolint:tparallel // memory is measured
+// Whatever a file holds, reading it ends soon and takes little memory. Nothing
+// runs beside it, since memory is measured.
+func TestHostileText(t *testing.T) {
 	for _, size := range hostileSizes() {
 		for name, text := range hostile(size) {
 			t.Run(fmt.Sprintf("%s of %d bytes", name, size), func(t *testing.T) {

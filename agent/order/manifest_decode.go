@@ -200,7 +200,7 @@ func (d *decoder) converter(n *node) *Converter {
 // imageFault says what is wrong with the name of a container image.
 func imageFault(name string) string {
 	if strings.ContainsAny(name, " \t\n") || strings.HasPrefix(name, "-") {
-		return fmt.Sprintf("%s is not the name of an image", quote(name))
+		return quote(name) + " is not the name of an image"
 	}
 	return titleFault(name)
 }

@@ -24,7 +24,7 @@ func CheckName(what, name string) error {
 func nameFault(name string) string {
 	switch {
 	case name == "." || name == "..", strings.Contains(name, "/"):
-		return fmt.Sprintf("%s is no name: it would lead to another folder", quote(name))
+		return quote(name) + " is no name: it would lead to another folder"
 	}
 	return titleFault(name)
 }
@@ -37,9 +37,9 @@ func titleFault(name string) string {
 	case len(name) > maxName:
 		return fmt.Sprintf("is longer than %d bytes", maxName)
 	case !utf8.ValidString(name):
-		return fmt.Sprintf("%s is not valid UTF-8", quote(name))
+		return quote(name) + " is not valid UTF-8"
 	case strings.ContainsFunc(name, unicode.IsControl):
-		return fmt.Sprintf("%s holds a control character", quote(name))
+		return quote(name) + " holds a control character"
 	}
 	return ""
 }

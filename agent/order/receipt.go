@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
 )
@@ -125,7 +124,9 @@ func (r Receipt) Encode() ([]byte, error) {
 			*t = &utc
 		}
 	}
-	r.Files = slices.Concat([]FileReceipt{}, r.Files)
+	if r.Files == nil {
+		r.Files = []FileReceipt{}
+	}
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)

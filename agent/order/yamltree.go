@@ -2,6 +2,7 @@ package order
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -57,7 +58,7 @@ func parseYAML(src source, text string) (*node, error) {
 	if err != nil {
 		return nil, err
 	}
-	file, err := parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
+	file, err := parse(tokens)
 	if err != nil {
 		return nil, syntaxFault(src, err)
 	}
@@ -69,10 +70,22 @@ func parseYAML(src source, text string) (*node, error) {
 	return nil, src.fault(1, 1, "The file is empty", "an order: group, user, destination and files")
 }
 
+// errParser is a defect of the parser. Somebody's file must not end the agent.
+var errParser = errors.New("the parser gave up")
+
+func parse(tokens token.Tokens) (file *ast.File, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%w: %v", errParser, r)
+		}
+	}()
+	return parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
+}
+
 // syntaxFault keeps the parser's place and message, without its picture of
 // the text around.
 func syntaxFault(src source, err error) error {
-	line, column, message := 1, 1, "it cannot be read"
+	line, column, message := 1, 1, errParser.Error()
 	if e, ok := errors.AsType[yaml.Error](err); ok {
 		message = e.GetMessage()
 		if t := e.GetToken(); t != nil && t.Position != nil {
@@ -91,7 +104,7 @@ func brief(message string) string {
 			return ' '
 		}
 		return r
-	}, message)
+	}, strings.ReplaceAll(message, "\t", `\t`))
 	const most = 120
 	if len(line) > most {
 		line = strings.ToValidUTF8(line[:most], "") + "…"

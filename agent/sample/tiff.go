@@ -6,6 +6,7 @@ import (
 	"encoding/xml"
 	"fmt"
 	"os"
+	"strings"
 )
 
 // Tags and field types of TIFF 6.0, sections 2 and 8.
@@ -102,15 +103,15 @@ func (s Stack) page(out *bytes.Buffer, i int, last bool) {
 func (s Stack) omeXML() string {
 	var name bytes.Buffer
 	_ = xml.EscapeText(&name, []byte(s.Name)) // a buffer takes all
-	channels := ""
+	var channels strings.Builder
 	for c := range s.Channels {
-		channels += fmt.Sprintf(`<Channel ID="Channel:0:%d" SamplesPerPixel="1"/>`, c)
+		fmt.Fprintf(&channels, `<Channel ID="Channel:0:%d" SamplesPerPixel="1"/>`, c)
 	}
 	return fmt.Sprintf(`<?xml version="1.0" encoding="UTF-8"?>`+
 		`<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06"><Image ID="Image:0" Name="%s">`+
 		`<Pixels ID="Pixels:0" DimensionOrder="XYCZT" Type="uint16" BigEndian="false" SizeX="%d" SizeY="%d" SizeC="%d" SizeZ="%d" SizeT="1" `+
 		`PhysicalSizeX="0.65" PhysicalSizeY="0.65">%s<TiffData/></Pixels></Image></OME>`,
-		name.String(), s.Width, s.Height, s.Channels, s.Planes, channels)
+		name.String(), s.Width, s.Height, s.Channels, s.Planes, channels.String())
 }
 
 // publish writes a file beside its place and renames it there.

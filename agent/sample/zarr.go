@@ -22,7 +22,7 @@ const zarrChunk = 256
 // Zarr version 2, zlib chunks). The folder appears whole, or not at all; one
 // that is there already is an error wrapping fs.ErrExist.
 func WriteOMEZarr(dir string, s Stack) error {
-	return publishFolder(dir, s, func(temporary string) error { return s.zarrImage(temporary) })
+	return publishFolder(dir, s, s.zarrImage)
 }
 
 // WriteOMEZarrPlate writes an OME-Zarr 0.4 plate of rows by columns wells with

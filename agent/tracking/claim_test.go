@@ -2,7 +2,7 @@ package tracking_test
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"sync"
 	"testing"
 
@@ -118,7 +118,7 @@ func TestClaim_leavesNothingWhenTheJobCannotBeMade(t *testing.T) {
 	f := newFixture(t)
 	id := f.insert("[]")
 	_, err := f.Claim(t.Context(), func(context.Context, pgx.Tx, []tracking.Attempt) ([]int64, error) {
-		return nil, fmt.Errorf("no queue")
+		return nil, errors.New("no queue")
 	})
 	require.ErrorContains(t, err, "no queue")
 	require.Equal(t, []tracking.Attempt{{UUID: id, Number: 1}}, f.claim())

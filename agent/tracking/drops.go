@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -183,7 +184,7 @@ func placeOrder(ctx context.Context, tx pgx.Tx, o *NewOrder) error {
 			return err
 		}
 	}
-	_, err := tx.Exec(ctx, insertOrder, o.Group, o.User, fmt.Sprint(o.Destination.ID), string(o.Destination.Type), o.UUID,
+	_, err := tx.Exec(ctx, insertOrder, o.Group, o.User, strconv.FormatInt(o.Destination.ID, 10), string(o.Destination.Type), o.UUID,
 		order.EncodePaths(o.Files), order.ShortNames(o.Files), o.Description, converter)
 	return err
 }

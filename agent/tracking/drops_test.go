@@ -69,8 +69,10 @@ func TestSubmit_keepsTheConverter(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	o := newOrder("/data/a b.tif", `/data/c"d.tif`)
-	o.Converter = &order.Converter{Container: "lab/convert:v1", InputFile: "{Files}", OutputFolder: "/data", AltOutputFolder: "/out",
-		Params: map[string]any{"n": 1, "deep": map[string]any{"x": []any{true, nil}}}}
+	o.Converter = &order.Converter{
+		Container: "lab/convert:v1", InputFile: "{Files}", OutputFolder: "/data", AltOutputFolder: "/out",
+		Params: map[string]any{"n": 1, "deep": map[string]any{"x": []any{true, nil}}},
+	}
 	require.NoError(t, f.Submit(t.Context(), o))
 	a := f.claim()[0]
 	work, err := f.Begin(t.Context(), f.job(o.UUID), a)

@@ -3,7 +3,7 @@ package tracking
 import (
 	"context"
 	"fmt"
-	"slices"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -14,28 +14,37 @@ const (
 	ReportsChannel = "importer_reports"
 )
 
-// Listen calls heard with a channel's name at each notification on it, and
-// once for every channel when it has begun to listen, since what was announced
-// before that is lost. It returns when the connection breaks or ctx ends.
-func (s *Store) Listen(ctx context.Context, channels []string, heard func(channel string)) error {
+// Listen calls heard at each notification on the channel, and whenever it has
+// begun to listen anew, since what was announced before that is lost. A broken
+// connection is told to broken and replaced. It returns when ctx ends.
+func (s *Store) Listen(ctx context.Context, channel string, heard func(), broken func(error)) {
+	for {
+		err := s.listen(ctx, channel, heard)
+		if ctx.Err() != nil {
+			return
+		}
+		broken(err)
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(time.Second):
+		}
+	}
+}
+
+func (s *Store) listen(ctx context.Context, channel string, heard func()) error {
 	conn, err := pgx.ConnectConfig(ctx, s.pool.Config().ConnConfig)
 	if err != nil {
-		return fmt.Errorf("connecting to listen for orders: %w", err)
+		return fmt.Errorf("connecting to listen on %s: %w", channel, err)
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-	for _, channel := range channels {
-		if _, err := conn.Exec(ctx, "LISTEN "+pgx.Identifier{channel}.Sanitize()); err != nil {
-			return fmt.Errorf("listening for orders: %w", err)
-		}
-	}
-	for _, channel := range slices.Clone(channels) {
-		heard(channel)
+	if _, err := conn.Exec(ctx, "LISTEN "+pgx.Identifier{channel}.Sanitize()); err != nil {
+		return fmt.Errorf("listening on %s: %w", channel, err)
 	}
 	for {
-		n, err := conn.WaitForNotification(ctx)
-		if err != nil {
-			return fmt.Errorf("listening for orders: %w", err)
+		heard()
+		if _, err := conn.WaitForNotification(ctx); err != nil {
+			return fmt.Errorf("listening on %s: %w", channel, err)
 		}
-		heard(n.Channel)
 	}
 }

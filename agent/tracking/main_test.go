@@ -105,8 +105,9 @@ func (f fixture) job(id string) tracking.Job {
 
 // end ends an attempt that has begun.
 func (f fixture) end(a tracking.Attempt, out tracking.Outcome) error {
-	return f.Finish(f.t.Context(), f.job(a.UUID), a, out, func(ctx context.Context, tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, `UPDATE importer.river_job SET state = 'completed', finalized_at = now() WHERE id = $1`, f.job(a.UUID).ID)
+	job := f.job(a.UUID)
+	return f.Finish(f.t.Context(), job, a, out, func(ctx context.Context, tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, `UPDATE importer.river_job SET state = 'completed', finalized_at = now() WHERE id = $1`, job.ID)
 		return err
 	})
 }

@@ -3,6 +3,7 @@ package tracking
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -46,7 +47,7 @@ func connect(ctx context.Context, url string, conns int) (*pgxpool.Pool, error) 
 	// Names of tables are always qualified, so nothing hangs on the role's own search path.
 	params["search_path"] = "pg_catalog"
 	// A partition must not leave a transaction of ours holding locks.
-	params["idle_in_transaction_session_timeout"] = fmt.Sprint((5 * time.Minute).Milliseconds())
+	params["idle_in_transaction_session_timeout"] = strconv.FormatInt((5 * time.Minute).Milliseconds(), 10)
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("connecting to the database: %w", err)

@@ -1,0 +1,79 @@
+package order_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"biomero-importer/agent/order"
+)
+
+// Whatever a manifest holds, it is decoded or refused as Invalid, and what is
+// decoded is the same after it was encoded.
+func FuzzDecodeManifest(f *testing.F) {
+	files, err := filepath.Glob("testdata/*.yml")
+	require.NoError(f, err)
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		require.NoError(f, err)
+		f.Add(data)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		m, err := order.DecodeManifest("scan.order.yml", data)
+		if err != nil {
+			require.Equal(t, order.Invalid, order.ClassOf(err))
+			require.NotContains(t, err.Error(), "\n")
+			require.NotContains(t, err.Error(), "gave up", "the parser panicked")
+			return
+		}
+		require.NoError(t, order.CheckName("group", m.Group))
+		require.NoError(t, order.CheckName("user", m.User))
+		for _, p := range m.Patterns("/data/in") {
+			require.True(t, filepath.IsAbs(p))
+			require.Equal(t, filepath.Clean(p), p)
+		}
+		encoded, err := m.Encode()
+		require.NoError(t, err)
+		again, err := order.DecodeManifest("scan.order.yml", encoded)
+		require.NoError(t, err, string(encoded))
+		require.Equal(t, m, again, string(encoded))
+	})
+}
+
+func FuzzDecodeLegacy(f *testing.F) {
+	f.Add(legacyHead + "DatasetID: 1\nFiles: [\"/a.tif\"]\n")
+	f.Add(legacyHead + "ScreenID: 1\nFiles: ['/a\\x00.tif', \"/b\"]\n")
+	f.Add("Username: a\nGroup: b\nDataset: c\nPath: /d\nFiles: [e,f]\npreprocessing_container: g\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		l, err := order.DecodeLegacy(legacyName, []byte(text))
+		if err != nil {
+			require.Equal(t, order.Invalid, order.ClassOf(err))
+			return
+		}
+		require.NotEmpty(t, l.Files)
+		for _, p := range l.Order(dataMap).Files {
+			require.NotContains(t, strings.Split(p, "/"), "..")
+			require.NotContains(t, p, "\x00")
+		}
+	})
+}
+
+func FuzzDecodePaths(f *testing.F) {
+	f.Add(`["/a\udcff\ud83d\udd2c"]`, "/b\xff")
+	f.Add(`[1]`, "")
+	f.Fuzz(func(t *testing.T, column, path string) {
+		if paths, err := order.DecodePaths(column); err == nil {
+			again, err := order.DecodePaths(order.EncodePaths(paths))
+			require.NoError(t, err)
+			require.Equal(t, paths, again)
+		}
+		if path != "" && !strings.Contains(path, "\x00") {
+			paths, err := order.DecodePaths(order.EncodePaths([]string{path}))
+			require.NoError(t, err)
+			require.Equal(t, []string{path}, paths)
+		}
+	})
+}
