@@ -3,6 +3,7 @@ package order_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -190,6 +191,26 @@ func TestExampleManifest(t *testing.T) {
 	require.Equal(t, "123e4567-e89b-12d3-a456-426614174000", placed.UUID)
 	require.Equal(t, order.Destination{Type: order.Dataset, Name: "Retina", Project: "Eye"}, placed.Destination)
 	require.Empty(t, placed.Files, "they are still to be found")
+}
+
+// The limits leave room for what people do.
+func TestManifestOfManyFiles(t *testing.T) {
+	t.Parallel()
+	m := order.Manifest{
+		Group: "Demo", User: "ada", Destination: order.Destination{Type: order.Dataset, ID: 1}, WaitFor: order.WaitSettled,
+		Metadata: map[string]string{},
+	}
+	for i := range 10_000 {
+		m.Files = append(m.Files, fmt.Sprintf("/data/Demo/ada/%070d.tif", i))
+	}
+	for i := range 1000 {
+		m.Metadata[fmt.Sprintf("key %d", i)] = "value"
+	}
+	data, err := m.Encode()
+	require.NoError(t, err)
+	again, err := order.DecodeManifest("order.yml", data)
+	require.NoError(t, err)
+	require.Equal(t, &m, again)
 }
 
 func TestManifestPlaceIsOneLine(t *testing.T) {
