@@ -58,7 +58,7 @@ func FileName(uuid string) string { return "import." + unfit.ReplaceAllString(uu
 
 var (
 	urlPassword = regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*://[^\s:/@]*):[^\s@/]*@`)
-	keyPassword = regexp.MustCompile(`(?i)(password\s*=\s*)('[^']*'|\S+)`)
+	keyPassword = regexp.MustCompile(`(?i)(password\s*=\s*)('[^']*'|[^\s&]+)`)
 )
 
 // Mask hides the passwords of addresses in a text.

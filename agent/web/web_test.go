@@ -1,0 +1,106 @@
+package web_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"biomero-importer/agent/order"
+	"biomero-importer/agent/tracking"
+	"biomero-importer/agent/web"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// orders is a list of one order, or an error.
+type orders struct {
+	one tracking.Status
+	err error
+}
+
+func (o orders) Recent(context.Context, int) ([]tracking.Status, error) {
+	return []tracking.Status{o.one}, o.err
+}
+
+func (o orders) Show(_ context.Context, uuid string) (*tracking.Status, error) {
+	if o.err == nil && uuid != o.one.UUID {
+		return nil, order.Errorf(order.Invalid, "There is no order %q.", uuid)
+	}
+	return &o.one, o.err
+}
+
+func get(t *testing.T, o orders, path string) *http.Response {
+	t.Helper()
+	w := httptest.NewRecorder()
+	web.Handler(o, slog.New(slog.DiscardHandler)).ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+	return w.Result()
+}
+
+func body(t *testing.T, r *http.Response) string {
+	t.Helper()
+	data, err := io.ReadAll(r.Body)
+	require.NoError(t, err)
+	return string(data)
+}
+
+var hostile = orders{one: tracking.Status{
+	UUID: "u1", Stage: order.Failed, User: `<script>alert(1)</script>`, Description: `"><img src=x onerror=alert(1)>`,
+}}
+
+func TestPage_showsOrdersAsText(t *testing.T) {
+	t.Parallel()
+	r := get(t, hostile, "/")
+	require.Equal(t, http.StatusOK, r.StatusCode)
+	require.Contains(t, r.Header.Get("Content-Security-Policy"), "default-src 'none'")
+	page := body(t, r)
+	require.Contains(t, page, "Import Failed")
+	require.NotContains(t, page, "<script>")
+	require.NotContains(t, page, "<img")
+}
+
+func TestAPI(t *testing.T) {
+	t.Parallel()
+	r := get(t, hostile, "/api/orders")
+	require.Equal(t, "application/json", r.Header.Get("Content-Type"))
+	var list []tracking.Status
+	require.NoError(t, json.Unmarshal([]byte(body(t, r)), &list))
+	require.Equal(t, []tracking.Status{hostile.one}, list)
+	require.Equal(t, http.StatusOK, get(t, hostile, "/api/orders/u1").StatusCode)
+	require.Equal(t, http.StatusNotFound, get(t, hostile, "/api/orders/u2").StatusCode)
+	require.Equal(t, http.StatusNotFound, get(t, hostile, "/elsewhere").StatusCode)
+}
+
+func TestHealth_followsTheDatabase(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, http.StatusOK, get(t, hostile, "/healthz").StatusCode)
+	down := orders{err: errors.New("postgres://ada:hunter2@db is down")}
+	for _, path := range []string{"/healthz", "/", "/api/orders", "/api/orders/u1"} {
+		r := get(t, down, path)
+		require.Equal(t, http.StatusServiceUnavailable, r.StatusCode, path)
+		require.NotContains(t, body(t, r), "hunter2", path)
+	}
+}
+
+func TestServe_endsWithItsContext(t *testing.T) {
+	t.Parallel()
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- web.Serve(ctx, listener, web.Handler(hostile, slog.New(slog.DiscardHandler))) }()
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	r, err := client.Get("http://" + listener.Addr().String() + "/healthz")
+	require.NoError(t, err)
+	require.NoError(t, r.Body.Close())
+	cancel()
+	require.NoError(t, <-done)
+}
