@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -38,18 +37,11 @@ func (o orders) Show(_ context.Context, uuid string) (*tracking.Status, error) {
 	return &o.one, o.err
 }
 
-func get(t *testing.T, o orders, path string) *http.Response {
+func get(t *testing.T, o orders, path string) *httptest.ResponseRecorder {
 	t.Helper()
 	w := httptest.NewRecorder()
 	web.Handler(o, slog.New(slog.DiscardHandler)).ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
-	return w.Result()
-}
-
-func body(t *testing.T, r *http.Response) string {
-	t.Helper()
-	data, err := io.ReadAll(r.Body)
-	require.NoError(t, err)
-	return string(data)
+	return w
 }
 
 var hostile = orders{one: tracking.Status{
@@ -59,9 +51,9 @@ var hostile = orders{one: tracking.Status{
 func TestPage_showsOrdersAsText(t *testing.T) {
 	t.Parallel()
 	r := get(t, hostile, "/")
-	require.Equal(t, http.StatusOK, r.StatusCode)
-	require.Contains(t, r.Header.Get("Content-Security-Policy"), "default-src 'none'")
-	page := body(t, r)
+	require.Equal(t, http.StatusOK, r.Code)
+	require.Contains(t, r.Header().Get("Content-Security-Policy"), "default-src 'none'")
+	page := r.Body.String()
 	require.Contains(t, page, "Import Failed")
 	require.NotContains(t, page, "<script>")
 	require.NotContains(t, page, "<img")
@@ -70,23 +62,23 @@ func TestPage_showsOrdersAsText(t *testing.T) {
 func TestAPI(t *testing.T) {
 	t.Parallel()
 	r := get(t, hostile, "/api/orders")
-	require.Equal(t, "application/json", r.Header.Get("Content-Type"))
+	require.Equal(t, "application/json", r.Header().Get("Content-Type"))
 	var list []tracking.Status
-	require.NoError(t, json.Unmarshal([]byte(body(t, r)), &list))
+	require.NoError(t, json.Unmarshal([]byte(r.Body.String()), &list))
 	require.Equal(t, []tracking.Status{hostile.one}, list)
-	require.Equal(t, http.StatusOK, get(t, hostile, "/api/orders/u1").StatusCode)
-	require.Equal(t, http.StatusNotFound, get(t, hostile, "/api/orders/u2").StatusCode)
-	require.Equal(t, http.StatusNotFound, get(t, hostile, "/elsewhere").StatusCode)
+	require.Equal(t, http.StatusOK, get(t, hostile, "/api/orders/u1").Code)
+	require.Equal(t, http.StatusNotFound, get(t, hostile, "/api/orders/u2").Code)
+	require.Equal(t, http.StatusNotFound, get(t, hostile, "/elsewhere").Code)
 }
 
 func TestHealth_followsTheDatabase(t *testing.T) {
 	t.Parallel()
-	require.Equal(t, http.StatusOK, get(t, hostile, "/healthz").StatusCode)
+	require.Equal(t, http.StatusOK, get(t, hostile, "/healthz").Code)
 	down := orders{err: errors.New("postgres://ada:hunter2@db is down")}
 	for _, path := range []string{"/healthz", "/", "/api/orders", "/api/orders/u1"} {
 		r := get(t, down, path)
-		require.Equal(t, http.StatusServiceUnavailable, r.StatusCode, path)
-		require.NotContains(t, body(t, r), "hunter2", path)
+		require.Equal(t, http.StatusServiceUnavailable, r.Code, path)
+		require.NotContains(t, r.Body.String(), "hunter2", path)
 	}
 }
 
