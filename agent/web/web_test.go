@@ -64,7 +64,7 @@ func TestAPI(t *testing.T) {
 	r := get(t, hostile, "/api/orders")
 	require.Equal(t, "application/json", r.Header().Get("Content-Type"))
 	var list []tracking.Status
-	require.NoError(t, json.Unmarshal([]byte(r.Body.String()), &list))
+	require.NoError(t, json.Unmarshal(r.Body.Bytes(), &list))
 	require.Equal(t, []tracking.Status{hostile.one}, list)
 	require.Equal(t, http.StatusOK, get(t, hostile, "/api/orders/u1").Code)
 	require.Equal(t, http.StatusNotFound, get(t, hostile, "/api/orders/u2").Code)
