@@ -24,7 +24,7 @@ need_go() {
 # need_packages installs the missing ones of these Debian packages as root, and
 # tells others how.
 need_packages() {
-	local package missing=()
+	local package log missing=()
 	for package in "$@"; do
 		[ "$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=("$package")
 	done
@@ -33,17 +33,22 @@ need_packages() {
 	[ "$(id -u)" = 0 ] || die "Packages are missing. Install them with
   sudo apt-get update && sudo apt-get install --no-install-recommends ${missing[*]}"
 	say "Installing ${missing[*]} ..."
+	log=$(mktemp)
 	# The package postgresql would make and start a cluster of the system's own.
-	if [[ " ${missing[*]} " == *" postgresql "* ]] && [ ! -e /etc/postgresql-common/createcluster.conf ]; then
-		mkdir -p /etc/postgresql-common
-		echo "create_main_cluster = false" >/etc/postgresql-common/createcluster.conf
+	local keep_off=/etc/postgresql-common/createcluster.d/biomero-importer.conf
+	if [[ " ${missing[*]} " == *" postgresql "* ]]; then
+		mkdir -p "${keep_off%/*}"
+		echo "create_main_cluster = false" >"$keep_off"
 	fi
 	{
 		apt-get update
-		DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
-			-o Dpkg::Options::=--force-confold "${missing[@]}"
-	} </dev/null >"${TMPDIR:-/tmp}/biomero-importer-apt.log" 2>&1 ||
-		die "Installing failed: $(tail -n 5 "${TMPDIR:-/tmp}/biomero-importer-apt.log")"
+		DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}"
+	} </dev/null >"$log" 2>&1 || {
+		tail -n 5 "$log" >&2
+		rm -f "$keep_off" "$log"
+		die "Installing failed."
+	}
+	rm -f "$keep_off" "$log"
 }
 
 # tool installs a Go program at a version, outside the project, and prints its path.
