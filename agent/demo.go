@@ -64,7 +64,7 @@ func (d *demo) show(ctx context.Context) error {
 		return err
 	}
 	_, _ = fmt.Fprintf(d.out, "\nSymlinks in the repository %s:\n", d.config.Repository.Dir)
-	if err := writeTree(d.out, d.config.Repository.Dir); err != nil {
+	if err := writeLinks(d.out, d.config.Repository.Dir, d.run); err != nil {
 		return err
 	}
 	_, _ = fmt.Fprintf(d.out, "\nStatus page  %s\nDatabase     psql '%s'\nSettings     %s\nLog          %s\n", d.page, d.url,
@@ -259,17 +259,22 @@ func (p *progress) close() {
 	p.bars.Wait()
 }
 
-// writeTree prints every symlink below dir with its target.
-func writeTree(w io.Writer, dir string) error {
+// writeLinks prints the symlinks below dir whose name contains run, as a tree.
+func writeLinks(w io.Writer, dir, run string) error {
+	shown := ""
 	return filepath.WalkDir(dir, func(path string, entry os.DirEntry, err error) error {
-		if err != nil || entry.Type() != os.ModeSymlink {
+		if err != nil || entry.Type() != os.ModeSymlink || !strings.Contains(entry.Name(), run) {
 			return err
 		}
 		target, err := os.Readlink(path)
 		if err != nil {
 			return fmt.Errorf("reading a link: %w", err)
 		}
-		_, err = fmt.Fprintf(w, "  %s -> %s\n", strings.TrimPrefix(path, dir+"/"), target)
+		if folder := strings.TrimPrefix(filepath.Dir(path), dir+"/"); folder != shown {
+			shown = folder
+			_, _ = fmt.Fprintf(w, "  %s/\n", folder)
+		}
+		_, err = fmt.Fprintf(w, "    %s -> %s\n", entry.Name(), target)
 		return err
 	})
 }
