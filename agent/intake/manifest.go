@@ -35,8 +35,10 @@ type manifest struct {
 	patterns []string // absolute; nil when it could not be read, and then it holds its whole folder
 	literal  map[string]bool
 	globs    []string
-	present  bool // take files as they are
+	present  bool  // take files as they are
+	fault    error // why it cannot be understood, if so
 	refused  bool
+	taken    bool      // only its held files are still to be given back
 	next     time.Time // when to look at its files again
 	waiting  time.Time // since when, by our clock
 	seen     map[string]observation
@@ -76,14 +78,8 @@ func (in *Intake) control(ctx context.Context, d watcher.Drop) error {
 	if err == nil {
 		err = in.decode(m, data)
 	}
+	m.fault = err
 	in.manifests[d.Path] = m
-	if err != nil {
-		m.refused = true
-		if same && prev.State == tracking.DropRefused && prev.ModTime == m.record.ModTime {
-			return nil
-		}
-		return in.refuse(ctx, m, err)
-	}
 	switch {
 	case same && prev.State == tracking.DropRefused && prev.ModTime == m.record.ModTime:
 		// Nobody touched it since it was refused.
@@ -91,12 +87,13 @@ func (in *Intake) control(ctx context.Context, d watcher.Drop) error {
 		return nil
 	case same && prev.State == tracking.DropWaiting:
 		m.record = prev
-	default:
+	case m.fault == nil:
 		if err := in.save(ctx, m, tracking.DropWaiting, ""); err != nil {
 			return err
 		}
 	}
-	return in.evaluate(ctx, m)
+	in.attempt(ctx, m)
+	return nil
 }
 
 // read returns an order file's content. It opens nothing but a regular file
@@ -190,9 +187,12 @@ func (in *Intake) refuse(ctx context.Context, m *manifest, why error) error {
 	if c := order.ClassOf(why); c != order.Invalid && c != order.Denied {
 		why = fmt.Errorf("%s: it cannot be read: %w", filepath.Base(m.path), why)
 	}
+	if err := in.save(ctx, m, tracking.DropRefused, why.Error()); err != nil {
+		return err
+	}
 	m.refused = true
 	in.log.WarnContext(ctx, "manifest refused", slog.String("manifest", m.path), slog.Any("error", why))
-	return in.save(ctx, m, tracking.DropRefused, why.Error())
+	return nil
 }
 
 // take places the manifest's order, with the records of its files.
@@ -237,6 +237,9 @@ func (in *Intake) take(ctx context.Context, m *manifest, files []found) error {
 	}
 	o.Files = paths
 	err = in.store.Place(ctx, records, []tracking.NewOrder{{Order: o, ChosenUUID: chosen}})
+	if errors.Is(err, tracking.ErrDropChanged) {
+		return in.reload(ctx, m)
+	}
 	if errors.Is(err, tracking.ErrUUIDTaken) {
 		return in.refuse(ctx, m, order.Errorf(order.Invalid, "%s: the uuid %s belongs to another order: leave it out, or make a new one.",
 			filepath.Base(m.path), o.UUID))
@@ -244,9 +247,25 @@ func (in *Intake) take(ctx context.Context, m *manifest, files []found) error {
 	if err != nil {
 		return err
 	}
+	m.taken = true
 	in.log.InfoContext(ctx, "order placed for a manifest", slog.String("order", o.UUID), slog.String("manifest", m.path),
 		slog.Int("files", len(paths)), slog.String("user", o.User))
 	return in.release(ctx, m)
+}
+
+// reload follows another agent that recorded the manifest or one of its files.
+func (in *Intake) reload(ctx context.Context, m *manifest) error {
+	known, err := in.store.Drops(ctx, []string{m.path})
+	if err != nil {
+		return err
+	}
+	now := known[m.path]
+	m.record.Version, m.record.UUID = now.Version, now.UUID
+	if now.State == tracking.DropTaken && bytes.Equal(now.Digest, m.record.Digest) {
+		m.taken = true
+		return in.release(ctx, m)
+	}
+	return nil
 }
 
 // release drops the manifest and gives back the files that it held and did not

@@ -36,15 +36,24 @@ func (in *Intake) review(ctx context.Context) {
 		if m.next.After(now) {
 			continue
 		}
-		// A fault, and the check of a refused one, wait this long.
-		m.next = now.Add(2 * time.Second)
-		if err := in.reviewOne(ctx, m); err != nil && ctx.Err() == nil {
-			in.log.WarnContext(ctx, "a manifest waits", slog.String("manifest", m.path), slog.Any("error", err))
-		}
+		in.attempt(ctx, m)
+	}
+}
+
+// attempt looks at one manifest. What keeps it from being taken, of whatever
+// kind, keeps nothing else from it.
+func (in *Intake) attempt(ctx context.Context, m *manifest) {
+	// A fault, and the check of a refused one, wait this long.
+	m.next = time.Now().Add(2 * time.Second)
+	if err := in.reviewOne(ctx, m); err != nil && ctx.Err() == nil {
+		in.log.WarnContext(ctx, "a manifest waits", slog.String("manifest", m.path), slog.Any("error", err))
 	}
 }
 
 func (in *Intake) reviewOne(ctx context.Context, m *manifest) error {
+	if m.taken {
+		return in.release(ctx, m)
+	}
 	rel, err := in.share.Rel(m.path)
 	if err != nil {
 		return err
@@ -52,8 +61,11 @@ func (in *Intake) reviewOne(ctx context.Context, m *manifest) error {
 	if _, err := in.share.Root().Lstat(rel); errors.Is(err, fs.ErrNotExist) {
 		return in.forget(ctx, m.path)
 	}
-	if m.refused {
+	switch {
+	case m.refused:
 		return nil
+	case m.fault != nil:
+		return in.refuse(ctx, m, m.fault)
 	}
 	return in.evaluate(ctx, m)
 }
