@@ -19,6 +19,7 @@ func main() {
 		cancel()
 		<-signals
 		close(abort)
+		signal.Reset() // a third one ends the process as it is
 	}()
 	a := &app{in: os.Stdin, out: os.Stdout, err: os.Stderr, env: os.LookupEnv, abort: abort}
 	os.Exit(a.main(ctx, os.Args[1:]))
