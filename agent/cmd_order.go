@@ -85,10 +85,10 @@ func (a *app) runSubmit(ctx context.Context, o submitOptions, paths []string) er
 	}
 	share, err := importer.OpenShare(settings.BaseDir)
 	if err != nil {
-		return err
+		return &order.Error{Class: order.Invalid, Reason: err.Error(), Err: err}
 	}
 	defer func() { _ = share.Close() }()
-	if placed.Files, err = expand(share, placed.Files); err != nil {
+	if placed.Files, err = check(share, placed.Files); err != nil {
 		return err
 	}
 	return a.withStore(ctx, func(ctx context.Context, s *tracking.Store) error {
@@ -133,6 +133,11 @@ func (o submitOptions) order(paths []string) (order.Order, error) {
 		if err != nil {
 			return order.Order{}, err
 		}
+		for _, n := range [][2]string{{"group", o.group}, {"user", o.user}} {
+			if err := order.CheckName(n[0], n[1]); err != nil {
+				return order.Order{}, err
+			}
+		}
 		return order.Order{Group: o.group, User: o.user, Destination: destination, Files: paths, Description: o.description}, nil
 	}
 	if len(paths) > 0 {
@@ -151,36 +156,45 @@ func (o submitOptions) order(paths []string) (order.Order, error) {
 		return order.Order{}, fmt.Errorf("finding the manifest's folder: %w", err)
 	}
 	placed := m.Order()
-	placed.Files = m.Patterns(dir)
+	for _, p := range m.Patterns(dir) {
+		files, err := expand(p)
+		if err != nil {
+			return order.Order{}, err
+		}
+		placed.Files = append(placed.Files, files...)
+	}
 	return placed, nil
 }
 
-// expand resolves patterns and makes sure that what they name can be imported.
-func expand(share *importer.Share, patterns []string) ([]string, error) {
-	var paths []string
-	for _, p := range patterns {
-		matches := []string{p}
-		if order.HasMeta(p) {
-			var err error
-			if matches, err = share.Glob(p); err != nil {
-				return nil, &order.Error{Class: order.Invalid, Reason: err.Error(), Err: err}
-			}
-			if len(matches) == 0 {
-				return nil, order.Errorf(order.Invalid, "no file matches %q", p)
-			}
-		}
-		for _, path := range matches {
-			abs, err := filepath.Abs(path)
-			if err != nil {
-				return nil, fmt.Errorf("finding %s: %w", path, err)
-			}
-			if _, _, err := share.Check(abs); err != nil {
-				return nil, &order.Error{Class: order.Invalid, Reason: err.Error(), Err: err}
-			}
-			paths = append(paths, abs)
-		}
+// expand lists what a manifest's pattern names now.
+func expand(p order.Pattern) ([]string, error) {
+	if !p.Glob {
+		return []string{p.Path}, nil
 	}
-	return paths, nil
+	matches, err := filepath.Glob(p.Path)
+	if err != nil {
+		return nil, order.Errorf(order.Invalid, "%q is no valid pattern: %w", p.Path, err)
+	}
+	if len(matches) == 0 {
+		return nil, order.Errorf(order.Invalid, "no file matches %q", p.Path)
+	}
+	return matches, nil
+}
+
+// check makes sure that each path can be imported, and returns them absolute.
+func check(share *importer.Share, paths []string) ([]string, error) {
+	checked := make([]string, len(paths))
+	for i, path := range paths {
+		abs, err := filepath.Abs(path)
+		if err != nil {
+			return nil, fmt.Errorf("finding %s: %w", path, err)
+		}
+		if _, _, err := share.Check(abs); err != nil {
+			return nil, &order.Error{Class: order.Invalid, Reason: err.Error(), Err: err}
+		}
+		checked[i] = abs
+	}
+	return checked, nil
 }
 
 func (a *app) listCommand() *cobra.Command {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"path/filepath"
+	"time"
 
 	"biomero-importer/agent/config"
 	"biomero-importer/agent/intake"
@@ -12,11 +13,15 @@ import (
 // watcher makes the watcher of all rules, and the intake that it feeds.
 func (s *service) watcher() (*intake.Intake, *watcher.Watcher, error) {
 	c := s.config
-	settings := intake.Config{ManifestTimeout: c.ManifestTimeout, PathMap: c.Legacy.PathMap}
+	ignored, err := watcher.Ignored(c.Ignore)
+	if err != nil {
+		return nil, nil, &order.Error{Class: order.Invalid, Reason: "ignore: " + err.Error(), Err: err}
+	}
+	settings := intake.Config{Ignored: ignored, ManifestTimeout: c.ManifestTimeout, PathMap: c.Legacy.PathMap}
 	options := watcher.Options{Ignore: c.Ignore, Rescan: c.Rescan, Log: s.log}
 	for i := range c.Rules {
 		rule := &c.Rules[i]
-		taken := intake.Rule{Settle: rule.Settle, AllowAnyUser: rule.AllowAnyUser}
+		taken := intake.Rule{Path: rule.Path, Settle: rule.Settle, AllowAnyUser: rule.AllowAnyUser}
 		if rule.Order != nil {
 			taken.Order = rule.Order.Expand
 		}
@@ -30,9 +35,10 @@ func (s *service) watcher() (*intake.Intake, *watcher.Watcher, error) {
 		})
 	}
 	if c.Legacy.Folder != "" {
-		settings.Rules = append(settings.Rules, intake.Rule{Legacy: true})
+		path := filepath.Join(c.Legacy.Root, "{group}", c.Legacy.Folder)
+		settings.Rules = append(settings.Rules, intake.Rule{Path: path, Settle: legacySettle, Legacy: true})
 		options.Rules = append(options.Rules, watcher.Rule{
-			Path: filepath.Join(c.Legacy.Root, "{group}", c.Legacy.Folder), Control: []string{order.LegacyGlob}, ControlOnly: true,
+			Path: path, Control: []string{order.LegacyGlob}, ControlOnly: true,
 		})
 	}
 	in := intake.New(settings, s.store, s.share, s.repo, s.log)
@@ -42,6 +48,10 @@ func (s *service) watcher() (*intake.Intake, *watcher.Watcher, error) {
 	}
 	return in, watch, nil
 }
+
+// legacySettle is how long files named by a legacy order must not change. Most
+// have been there for long; those that are still being copied are waited for.
+const legacySettle = 3 * time.Second
 
 var units = map[config.Unit]watcher.Unit{
 	config.Auto: watcher.Auto, config.File: watcher.File, config.Folder: watcher.Folder,

@@ -1,6 +1,7 @@
 package importer
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -114,20 +115,35 @@ func (s *Share) Check(path string) (resolved string, info fs.FileInfo, err error
 }
 
 // Glob lists what matches an absolute pattern (path.Match syntax) below the
-// share, spelled as the pattern's folder is.
-func (s *Share) Glob(pattern string) ([]string, error) {
+// share, spelled as the pattern's folder is. It ends early with ctx.
+func (s *Share) Glob(ctx context.Context, pattern string) ([]string, error) {
 	rel, err := s.Rel(pattern)
 	if err != nil {
 		return nil, err
 	}
-	names, err := fs.Glob(s.root.FS(), rel)
-	if err != nil {
+	names, err := fs.Glob(cancelFS{s.root.FS(), ctx}, rel)
+	// It takes a folder that it cannot list for an empty one.
+	if err = errors.Join(err, ctx.Err()); err != nil {
 		return nil, fmt.Errorf("looking for %q: %w", pattern, err)
 	}
 	for i, name := range names {
 		names[i] = filepath.Join(s.dir, name)
 	}
 	return names, nil
+}
+
+// cancelFS is a filesystem that has nothing once its context ends.
+type cancelFS struct {
+	fs.FS
+	ctx context.Context //nolint:containedctx // fs.Glob takes none
+}
+
+// ReadDir implements fs.ReadDirFS.
+func (c cancelFS) ReadDir(name string) ([]fs.DirEntry, error) {
+	if err := c.ctx.Err(); err != nil {
+		return nil, err
+	}
+	return fs.ReadDir(c.FS, name)
 }
 
 // Zarr reads the OME-Zarr folder at path and checks that a container of this

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -20,6 +21,20 @@ var DefaultIgnore = []string{
 	// rsync writes to .name.XXXXXX before it renames.
 	".*.[0-9A-Za-z][0-9A-Za-z][0-9A-Za-z][0-9A-Za-z][0-9A-Za-z][0-9A-Za-z]",
 	"tus_upload", "tus_destination", "*/uploads/*",
+}
+
+// Ignored returns a test for base names that these patterns, or DefaultIgnore
+// for nil, keep from being drops. Patterns with a slash are about folders of
+// the watched trees and take no part.
+func Ignored(patterns []string) (func(base string) bool, error) {
+	if patterns == nil {
+		patterns = DefaultIgnore
+	}
+	set, err := newGlobs(slices.DeleteFunc(slices.Clone(patterns), func(p string) bool { return strings.Contains(p, "/") }))
+	if err != nil {
+		return nil, err
+	}
+	return set.match, nil
 }
 
 // glob is a pattern with what it starts with, because a name that starts

@@ -54,16 +54,17 @@ func (r *run) checkFile(path string, into importer.ContainerType) error {
 	return err
 }
 
-// maxName bounds a user's or group's name. It becomes part of a file's name.
+// maxName leaves room for what the repository's folder template puts behind a
+// user's name in one component of a path.
 const maxName = 200
 
 func checkNames(o *order.Order) error {
-	for _, n := range []struct{ what, name string }{{"user", o.User}, {"group", o.Group}} {
-		switch {
-		case strings.TrimSpace(n.name) == "":
-			return order.Errorf(order.Invalid, "The order names no %s.", n.what)
-		case len(n.name) > maxName || strings.ContainsAny(n.name, "/\x00\n\r"):
-			return order.Errorf(order.Invalid, "The order's %s %.50q is no name that OMERO knows.", n.what, n.name)
+	for _, n := range [][2]string{{"group", o.Group}, {"user", o.User}} {
+		if err := order.CheckName(n[0], n[1]); err != nil {
+			return err
+		}
+		if len(n[1]) > maxName {
+			return order.Errorf(order.Invalid, "The %s %.50q... is longer than %d bytes.", n[0], n[1], maxName)
 		}
 	}
 	return nil

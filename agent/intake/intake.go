@@ -2,7 +2,6 @@ package intake
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"path/filepath"
@@ -21,6 +20,8 @@ import (
 
 // Rule is what to do with the drops of one of the watcher's rules.
 type Rule struct {
+	// Path is the watcher rule's, with its captures in braces.
+	Path string
 	// Order makes an order's head from the parts of the path that the rule
 	// names; nil where only manifests count.
 	Order func(captures map[string]string) (order.Order, error)
@@ -38,7 +39,8 @@ type Rule struct {
 type Config struct {
 	Rules           []Rule // as the watcher's, in the same order
 	ManifestTimeout time.Duration
-	PathMap         map[string]string // of legacy order files: prefixes and what replaces them
+	PathMap         map[string]string      // of legacy order files: prefixes and what replaces them
+	Ignored         func(base string) bool // base names that no glob of a manifest stands for
 }
 
 // Containers finds a Dataset or Screen by name, or makes it.
@@ -83,15 +85,16 @@ func (in *Intake) Settled(ctx context.Context, drops []watcher.Drop) error {
 			return err
 		}
 	}
-	return in.data(ctx, data)
+	return in.data(ctx, data, "")
 }
 
-// data records data drops and makes orders of those that are nobody's.
-func (in *Intake) data(ctx context.Context, drops []watcher.Drop) error {
+// data records data drops and makes orders of those that are nobody's. freed
+// is the manifest that held them until now, if any.
+func (in *Intake) data(ctx context.Context, drops []watcher.Drop, freed string) error {
 	if len(drops) == 0 {
 		return nil
 	}
-	known, err := in.store.Drops(ctx, withFolders(drops))
+	known, err := in.store.Drops(ctx, paths(drops))
 	if err != nil {
 		return err
 	}
@@ -99,7 +102,7 @@ func (in *Intake) data(ctx context.Context, drops []watcher.Drop) error {
 	var groups []*group
 	byKey := map[groupKey]*group{}
 	for _, d := range drops {
-		record, ours := in.sort(d, known)
+		record, ours := in.sort(d, known, freed)
 		if record == nil {
 			continue
 		}
@@ -170,32 +173,30 @@ func (in *Intake) groupOf(d watcher.Drop) (groupKey, *order.Converter) {
 
 // sort decides what a data drop is: nil for one that is recorded already,
 // otherwise its record, and whether it is to become part of an order.
-func (in *Intake) sort(d watcher.Drop, known map[string]tracking.Drop) (record *tracking.Drop, ours bool) {
+func (in *Intake) sort(d watcher.Drop, known map[string]tracking.Drop, freed string) (record *tracking.Drop, ours bool) {
 	prev, seen := known[d.Path]
 	record = &tracking.Drop{
-		Path: d.Path, Kind: tracking.DropFile, Size: d.Size, ModTime: d.ModTime.UnixNano(),
+		Path: d.Path, Kind: tracking.DropFile, Size: d.Size, ModTime: d.ModTime.UnixNano(), Inode: d.Inode,
 		State: tracking.DropTaken, Version: prev.Version,
 	}
-	same := seen && prev.Size == record.Size && prev.ModTime == record.ModTime
 	if d.IsDir {
-		// What was taken before is the same unless something in it is newer.
 		record.Kind = tracking.DropFolder
-		same = seen && record.ModTime <= prev.ModTime
 	}
+	same := seen && prev.Size == record.Size && prev.ModTime == record.ModTime
 	if same && (prev.State == tracking.DropTaken || prev.State == tracking.DropRefused) {
 		return nil, false
 	}
-	if folder, ok := takenFolder(d, known); ok {
-		record.UUID = folder.UUID
-		return record, false
+	holder := in.holder(d.Path)
+	if holder == nil && same && prev.State == tracking.DropHeld && prev.Holder != freed && in.manifests[prev.Holder] == nil {
+		holder = in.unseen(prev.Holder)
 	}
-	if m := in.holder(d.Path); m != nil {
-		m.held[d.Path] = d
-		if same && prev.State == tracking.DropHeld {
+	if holder != nil {
+		holder.held[d.Path] = d
+		if same && prev.State == tracking.DropHeld && prev.Holder == holder.path {
 			return nil, false
 		}
-		record.State = tracking.DropHeld
-		record.Reason = "It waits for the manifest " + filepath.Base(m.path) + "."
+		record.State, record.Holder = tracking.DropHeld, holder.path
+		record.Reason = "It waits for the manifest " + filepath.Base(holder.path) + "."
 		return record, false
 	}
 	if reason := unfit(d); reason != "" {
@@ -216,29 +217,12 @@ func unfit(d watcher.Drop) string {
 	return ""
 }
 
-// withFolders is the drops' paths and those of the folders around them, up to
-// each rule's own.
-func withFolders(drops []watcher.Drop) []string {
-	seen := map[string]bool{}
-	var paths []string
-	for _, d := range drops {
-		for p := d.Path; len(p) > len(d.Dir) && !seen[p]; p = filepath.Dir(p) {
-			seen[p] = true
-			paths = append(paths, p)
-		}
+func paths(drops []watcher.Drop) []string {
+	list := make([]string, len(drops))
+	for i := range drops {
+		list[i] = drops[i].Path
 	}
-	return paths
-}
-
-// takenFolder finds the folder around a drop that an order took with all that
-// was in it. What has changed since then is a drop of its own.
-func takenFolder(d watcher.Drop, known map[string]tracking.Drop) (tracking.Drop, bool) {
-	for p := filepath.Dir(d.Path); len(p) > len(d.Dir); p = filepath.Dir(p) {
-		if f, ok := known[p]; ok && f.Kind == tracking.DropFolder && f.State == tracking.DropTaken && d.ModTime.UnixNano() <= f.ModTime {
-			return f, true
-		}
-	}
-	return tracking.Drop{}, false
+	return list
 }
 
 // order makes an order of a group's drops and puts its UUID into their
@@ -268,19 +252,4 @@ func (in *Intake) order(ctx context.Context, g *group) (*order.Order, error) {
 	slices.Sort(made.Files)
 	made.Converter = g.converter
 	return &made, nil
-}
-
-// container returns the id of an order's destination.
-func (in *Intake) container(ctx context.Context, o *order.Order) (int64, error) {
-	d := o.Destination
-	if d.ID > 0 {
-		return d.ID, nil
-	}
-	id, err := in.containers.Container(ctx, importer.Container{
-		Type: importer.ContainerType(d.Type), Group: o.Group, User: o.User, Project: d.Project, Name: d.Name,
-	})
-	if fault, ok := errors.AsType[*importer.Error](err); ok {
-		return 0, &order.Error{Class: order.Invalid, Reason: fault.Reason, Err: fault.Err}
-	}
-	return id, err
 }

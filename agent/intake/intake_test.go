@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -64,8 +65,11 @@ func newFixture(t *testing.T) *fixture {
 		return order.Order{Group: c["group"], User: c["user"], Destination: order.Destination{Type: order.Dataset, Name: "inbox"}}, nil
 	}
 	f.config = intake.Config{
-		Rules:           []intake.Rule{{Order: head}, {}, {Legacy: true}},
+		Rules: []intake.Rule{
+			{Path: f.dir + "/{group}/{user}/in", Order: head}, {Path: f.dir + "/{group}/{user}/m"}, {Path: f.dir + "/core/.2BUploaded", Legacy: true},
+		},
 		ManifestTimeout: time.Hour, PathMap: map[string]string{"/divg": f.dir},
+		Ignored: func(base string) bool { return base == "Thumbs.db" },
 	}
 	f.restart()
 	return f
@@ -77,9 +81,10 @@ func (f *fixture) restart() {
 		f.stop()
 	}
 	f.Intake = intake.New(f.config, f.store, f.share, containers{}, slog.New(slog.NewTextHandler(f.t.Output(), nil)))
+	f.run()
 }
 
-// run lets the intake look after waiting manifests until the test ends.
+// run lets the intake look after manifests until it is stopped.
 func (f *fixture) run() {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(f.t.Context()))
 	done := make(chan error, 1)
@@ -105,9 +110,18 @@ func (f *fixture) drop(rule int, control bool, path string) watcher.Drop {
 	f.t.Helper()
 	info, err := os.Stat(path)
 	require.NoError(f.t, err)
+	dir := filepath.Dir(path)
+	parts := strings.Split(strings.TrimPrefix(path, f.dir+"/"), "/")
+	captures := map[string]string{}
+	if len(parts) > 3 {
+		captures["group"], captures["user"] = parts[0], parts[1]
+		dir = filepath.Join(f.dir, parts[0], parts[1], parts[2])
+	}
+	var st syscall.Stat_t
+	require.NoError(f.t, syscall.Stat(path, &st))
 	return watcher.Drop{
-		Rule: rule, Path: path, Dir: filepath.Dir(path), Control: control, Captures: map[string]string{"group": "Demo", "user": "ada"},
-		Size: info.Size(), ModTime: info.ModTime(), IsDir: info.IsDir(),
+		Rule: rule, Path: path, Dir: dir, Control: control, Captures: captures,
+		Size: info.Size(), ModTime: info.ModTime(), IsDir: info.IsDir(), Inode: st.Ino,
 	}
 }
 
@@ -143,6 +157,13 @@ func (f *fixture) record(path string) tracking.Drop {
 	return found[path]
 }
 
+// becomes waits for the state of a drop.
+func (f *fixture) becomes(path string, state tracking.DropState) tracking.Drop {
+	f.t.Helper()
+	f.eventually(func() bool { return f.record(path).State == state })
+	return f.record(path)
+}
+
 func (f *fixture) eventually(ok func() bool) {
 	f.t.Helper()
 	require.Eventually(f.t, ok, 20*time.Second, 10*time.Millisecond)
@@ -153,7 +174,7 @@ const manifest = "group: Demo\nuser: ada\ndestination: {type: Dataset, id: 151}\
 func TestData_settledTogetherIsOneOrderOnce(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	a, b := f.write("x", "in/a.tif"), f.write("x", "in/b.tif")
+	a, b := f.write("x", "Demo/ada/in/a.tif"), f.write("x", "Demo/ada/in/b.tif")
 	drops := []watcher.Drop{f.drop(inbox, false, b), f.drop(inbox, false, a)}
 	f.settle(drops...)
 	require.Equal(t, []string{"105: a.tif b.tif"}, f.orders())
@@ -162,7 +183,7 @@ func TestData_settledTogetherIsOneOrderOnce(t *testing.T) {
 	f.restart()
 	f.settle(drops...)
 	require.Len(t, f.orders(), 1)
-	f.write("changed", "in/a.tif")
+	f.write("changed", "Demo/ada/in/a.tif")
 	f.settle(f.drop(inbox, false, a))
 	require.Equal(t, []string{"105: a.tif b.tif", "105: a.tif"}, f.orders())
 }
@@ -175,7 +196,7 @@ func TestData_thatCannotBeImportedIsRecorded(t *testing.T) {
 		if name == "empty.tif" {
 			content = ""
 		}
-		path := f.write(content, name)
+		path := f.write(content, "Demo/ada/in/"+name)
 		f.settle(f.drop(inbox, false, path))
 		require.Equal(t, tracking.DropRefused, f.record(path).State)
 		require.Contains(t, f.record(path).Reason, want)
@@ -186,31 +207,30 @@ func TestData_thatCannotBeImportedIsRecorded(t *testing.T) {
 func TestManifest_isOneOrderHoweverOftenItIsSeen(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	file := f.write("x", "m/a.tif")
-	path := f.write(fmt.Sprintf(manifest, `"*.tif"`), "m/order.yml")
+	file := f.write("x", "Demo/ada/m/a.tif")
+	f.write("x", "Demo/ada/m/Thumbs.db")
+	path := f.write(fmt.Sprintf(manifest, `"*", "a.*"`), "Demo/ada/m/order.yml")
 	for range 3 {
 		f.settle(f.drop(manifests, true, path), f.drop(inbox, false, file))
+		f.becomes(path, tracking.DropTaken)
 		f.restart()
 	}
 	require.Equal(t, []string{"151: a.tif"}, f.orders())
-	require.Equal(t, tracking.DropTaken, f.record(path).State)
 	require.Equal(t, f.record(path).UUID, f.record(file).UUID)
 }
 
 func TestManifest_waitsForItsFilesAndHoldsThem(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	f.run()
-	path := f.write(fmt.Sprintf(manifest, `a.tif, b.tif`), "m/order.yml")
+	path := f.write(fmt.Sprintf(manifest, `a.tif, b.tif`), "Demo/ada/m/order.yml")
 	f.settle(f.drop(manifests, true, path))
-	a := f.write("x", "m/a.tif")
+	a := f.write("x", "Demo/ada/m/a.tif")
 	f.settle(f.drop(inbox, false, a))
 	require.Equal(t, tracking.DropHeld, f.record(a).State)
 	require.Empty(t, f.orders())
 	f.restart() // a restart knows of both and of their wait
-	f.run()
 	f.settle(f.drop(manifests, true, path), f.drop(inbox, false, a))
-	f.write("x", "m/b.tif")
+	f.write("x", "Demo/ada/m/b.tif")
 	f.eventually(func() bool { return len(f.orders()) == 1 })
 	require.Equal(t, []string{"151: a.tif b.tif"}, f.orders())
 	require.Equal(t, tracking.DropTaken, f.record(a).State)
@@ -219,15 +239,91 @@ func TestManifest_waitsForItsFilesAndHoldsThem(t *testing.T) {
 func TestManifest_editedIsAnotherAttemptAtItsOrder(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	f.write("x", "m/a.tif")
-	f.write("x", "m/b.tif")
-	path := f.write(fmt.Sprintf(manifest, "a.tif"), "m/order.yml")
+	f.write("x", "Demo/ada/m/a.tif")
+	f.write("x", "Demo/ada/m/b.tif")
+	path := f.write(fmt.Sprintf(manifest, "a.tif"), "Demo/ada/m/order.yml")
 	f.settle(f.drop(manifests, true, path))
-	first := f.record(path).UUID
-	f.write(fmt.Sprintf(manifest, "a.tif, b.tif"), "m/order.yml")
+	first := f.becomes(path, tracking.DropTaken).UUID
+	f.write(fmt.Sprintf(manifest, "a.tif, b.tif"), "Demo/ada/m/order.yml")
 	f.settle(f.drop(manifests, true, path))
+	f.eventually(func() bool { return len(f.orders()) == 2 })
 	require.Equal(t, []string{"151: a.tif", "151: a.tif b.tif"}, f.orders())
 	require.Equal(t, first, f.record(path).UUID)
+}
+
+func TestManifest_droppedAnewTakesWhatHasComeSince(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.write("x", "Demo/ada/m/monday.tif")
+	text := fmt.Sprintf(manifest, `"*.tif"`)
+	path := f.write(text, "Demo/ada/m/order.yml")
+	f.settle(f.drop(manifests, true, path))
+	f.becomes(path, tracking.DropTaken)
+	require.NoError(t, os.Rename(path, path+".keep")) // so that the new file is another inode
+	f.write("x", "Demo/ada/m/tuesday.tif")
+	f.write(text, "Demo/ada/m/order.yml")
+	f.settle(f.drop(manifests, true, path))
+	f.eventually(func() bool { return len(f.orders()) == 2 })
+	require.Equal(t, "151: monday.tif tuesday.tif", f.orders()[1])
+}
+
+func TestManifest_takenAwayAndPutBackCounts(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	path := f.write(fmt.Sprintf(manifest, "a.tif"), "Demo/ada/m/order.yml")
+	d := f.drop(manifests, true, path)
+	f.settle(d)
+	require.NoError(t, os.Rename(path, path+".off"))
+	f.becomes(path, tracking.DropGone)
+	require.NoError(t, os.Rename(path+".off", path))
+	f.write("x", "Demo/ada/m/a.tif")
+	f.settle(d)
+	f.becomes(path, tracking.DropTaken)
+}
+
+func TestManifest_ofOneUserLeavesTheFilesOfAnotherAlone(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	bobs := f.write("x", "Demo/bob/in/b.tif")
+	for name, text := range map[string]string{
+		"denied.order.yml":  strings.Replace(fmt.Sprintf(manifest, `"/**"`), "ada", "bob", 1),
+		"allowed.order.yml": fmt.Sprintf(manifest, `"`+f.dir+`/*/*/*/*.tif", missing.tif`),
+	} {
+		path := f.write(text, "Demo/ada/m/"+name)
+		f.settle(f.drop(manifests, true, path))
+	}
+	f.settle(f.drop(inbox, false, bobs))
+	require.Equal(t, tracking.DropTaken, f.record(bobs).State)
+	require.Equal(t, []string{"105: b.tif"}, f.orders())
+}
+
+func TestManifest_inAFolderWithBracketsMeansItsOwnFiles(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.write("x", "Demo/ada/m/run 1/a.tif")
+	own := f.write("x", "Demo/ada/m/run [1]/a.tif")
+	path := f.write(fmt.Sprintf(manifest, "a.tif"), "Demo/ada/m/run [1]/order.yml")
+	f.settle(f.drop(manifests, true, path))
+	f.becomes(path, tracking.DropTaken)
+	require.Equal(t, f.record(path).UUID, f.record(own).UUID)
+}
+
+func TestManifest_waitsUntilAFileNoLongerGrows(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	path := f.write(fmt.Sprintf(manifest, "a.tif"), "Demo/ada/m/order.yml")
+	f.settle(f.drop(manifests, true, path))
+	name := filepath.Join(f.dir, "Demo/ada/m/a.tif")
+	file, err := os.Create(name)
+	require.NoError(t, err)
+	for range 15 {
+		_, err := file.WriteString("more pixels")
+		require.NoError(t, err)
+		time.Sleep(100 * time.Millisecond)
+		require.Empty(t, f.orders())
+	}
+	require.NoError(t, file.Close())
+	f.becomes(path, tracking.DropTaken)
 }
 
 func TestManifest_refusals(t *testing.T) {
@@ -240,6 +336,7 @@ func TestManifest_refusals(t *testing.T) {
 		"dots":          {fmt.Sprintf(manifest, "../a.tif"), ".."},
 		"a link out":    {fmt.Sprintf(manifest, "leak.tif"), "leads outside"},
 		"a taken uuid":  {fmt.Sprintf(manifest, "a.tif") + "uuid: " + id + "\n", "belongs to another order"},
+		"itself":        {fmt.Sprintf(manifest, "order.yml"), "not data"},
 		"no YAML":       {"a: b: c", "order.yml:1:"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -248,16 +345,16 @@ func TestManifest_refusals(t *testing.T) {
 			require.NoError(t, f.store.Submit(t.Context(), tracking.NewOrder{Order: order.Order{
 				UUID: id, Group: "x", User: "x", Files: []string{"/x"}, Destination: order.Destination{Type: order.Dataset, ID: 1},
 			}}))
-			f.write("x", "m/a.tif")
-			require.NoError(t, os.Symlink("/etc/passwd", filepath.Join(f.dir, "m", "leak.tif")))
-			path := f.write(tc.text, "m/order.yml")
+			f.write("x", "Demo/ada/m/a.tif")
+			require.NoError(t, os.Symlink("/etc/passwd", filepath.Join(f.dir, "Demo/ada/m/leak.tif")))
+			path := f.write(tc.text, "Demo/ada/m/order.yml")
 			f.settle(f.drop(manifests, true, path))
-			got := f.record(path)
-			require.Equal(t, tracking.DropRefused, got.State)
+			got := f.becomes(path, tracking.DropRefused)
 			require.Contains(t, got.Reason, tc.want)
 			version := got.Version
 			f.restart()
 			f.settle(f.drop(manifests, true, path))
+			time.Sleep(300 * time.Millisecond)
 			require.Equal(t, version, f.record(path).Version, "it is refused once")
 			require.Len(t, f.orders(), 1)
 		})
@@ -267,9 +364,8 @@ func TestManifest_refusals(t *testing.T) {
 func TestManifest_refusedHoldsItsFolderUntilItIsMendedOrGone(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	f.run()
-	path := f.write("a: b: c", "m/order.yml")
-	a := f.write("x", "m/a.tif")
+	path := f.write("a: b: c", "Demo/ada/m/order.yml")
+	a := f.write("x", "Demo/ada/m/a.tif")
 	f.settle(f.drop(inbox, true, path), f.drop(inbox, false, a))
 	require.Empty(t, f.orders())
 	require.NoError(t, os.Remove(path))
@@ -282,9 +378,8 @@ func TestManifest_thatWaitsInVainIsRefusedNamingWhatIsMissing(t *testing.T) {
 	f := newFixture(t)
 	f.config.ManifestTimeout = 50 * time.Millisecond
 	f.restart()
-	f.run()
-	path := f.write(fmt.Sprintf(manifest, `a.tif, "*.czi"`), "m/order.yml")
-	f.write("", "m/a.tif")
+	path := f.write(fmt.Sprintf(manifest, `a.tif, "*.czi"`), "Demo/ada/m/order.yml")
+	f.write("", "Demo/ada/m/a.tif")
 	f.settle(f.drop(manifests, true, path))
 	f.eventually(func() bool { return f.record(path).State == tracking.DropRefused })
 	require.Contains(t, f.record(path).Reason, "a.tif\" is empty")
@@ -294,14 +389,63 @@ func TestManifest_thatWaitsInVainIsRefusedNamingWhatIsMissing(t *testing.T) {
 func TestManifest_takesAFolderWithAllInIt(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	path := f.write(fmt.Sprintf(manifest, "plate/"), "m/order.yml")
-	inside := f.write("x", "m/plate/deep/a.tif")
+	path := f.write(fmt.Sprintf(manifest, "plate/"), "Demo/ada/m/order.yml")
+	inside := f.write("x", "Demo/ada/m/plate/deep/a.tif")
 	f.settle(f.drop(manifests, true, path))
-	d := f.drop(inbox, false, inside)
-	d.Dir = filepath.Join(f.dir, "m")
-	f.settle(d)
+	f.becomes(path, tracking.DropTaken)
+	f.settle(f.drop(inbox, false, inside))
 	require.Equal(t, []string{"151: plate"}, f.orders())
 	require.Equal(t, f.record(path).UUID, f.record(inside).UUID)
+
+	// What comes later, however old it says it is, is a drop of its own.
+	late := f.write("x", "Demo/ada/m/plate/late.tif")
+	old := time.Now().Add(-time.Hour)
+	require.NoError(t, os.Chtimes(late, old, old))
+	f.settle(f.drop(inbox, false, late))
+	require.Equal(t, []string{"151: plate", "105: late.tif"}, f.orders())
+}
+
+func TestHeldFile_staysHeldOverARestart(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	path := f.write(fmt.Sprintf(manifest, `"`+f.dir+`/Demo/ada/in/a.tif", b.tif`), "Demo/ada/m/order.yml")
+	a := f.write("x", "Demo/ada/in/a.tif")
+	f.settle(f.drop(manifests, true, path))
+	f.settle(f.drop(inbox, false, a))
+	require.Equal(t, tracking.DropHeld, f.record(a).State)
+	f.restart()
+	f.settle(f.drop(inbox, false, a)) // before its manifest is seen again
+	require.Empty(t, f.orders())
+	f.settle(f.drop(manifests, true, path))
+	f.write("x", "Demo/ada/m/b.tif")
+	f.becomes(path, tracking.DropTaken)
+	f.settle(f.drop(inbox, false, a))
+	require.Equal(t, []string{"151: a.tif b.tif"}, f.orders())
+}
+
+func TestAgents_twoOnOneFolderOrderOnce(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	other := newFixture(t)
+	other.store, other.share = f.store, f.share
+	other.dir, other.config = f.dir, f.config
+	other.restart()
+	good := f.write(fmt.Sprintf(manifest, "a.tif"), "Demo/ada/m/good.order.yml")
+	bad := f.write("a: b: c", "Demo/ada/m/sub/bad.order.yml")
+	f.write("x", "Demo/ada/m/a.tif")
+	for _, agent := range []*fixture{f, other} {
+		for _, path := range []string{good, bad} {
+			// The loser of a race is handed the drop again.
+			require.Eventually(t, func() bool {
+				return agent.Settled(t.Context(), []watcher.Drop{f.drop(manifests, true, path)}) == nil
+			}, 5*time.Second, 10*time.Millisecond)
+		}
+	}
+	f.becomes(good, tracking.DropTaken)
+	version := f.becomes(bad, tracking.DropRefused).Version
+	time.Sleep(500 * time.Millisecond)
+	require.Equal(t, version, f.record(bad).Version)
+	require.Equal(t, []string{"151: a.tif"}, f.orders())
 }
 
 func TestLegacy_isTakenOnce(t *testing.T) {
@@ -311,6 +455,7 @@ func TestLegacy_isTakenOnce(t *testing.T) {
 	path := f.write("UUID: afe38fe0-ea2b-43e6-949d-364827c66230\nUsername: \"ada\"\nGroup: \"Demo\"\nScreenID: 9\nFiles: [/DIVG/core/a.tif]\n",
 		"core/.2BUploaded/2024_01_31_10-20-30.txt")
 	f.settle(f.drop(legacy, true, path))
+	f.becomes(path, tracking.DropTaken)
 	f.restart()
 	f.settle(f.drop(legacy, true, path))
 	require.Equal(t, []string{"9: a.tif"}, f.orders())
@@ -327,15 +472,15 @@ func TestReporter_writesBesideTheManifest(t *testing.T) {
 		cancel()
 		require.NoError(t, <-done)
 	}()
-	path := f.write("a: b: c", "m/order.yml")
+	path := f.write("a: b: c", "Demo/ada/m/order.yml")
 	f.settle(f.drop(manifests, true, path))
 	f.eventually(func() bool { _, err := os.Stat(path + ".rejected.txt"); return err == nil })
 
 	// A receipt replaces a link that a stranger put in its place, and does not follow it.
 	victim := f.write("precious", "victim")
 	require.NoError(t, os.Symlink(victim, path+".receipt.json"))
-	f.write("x", "m/a.tif")
-	f.write(fmt.Sprintf(manifest, "a.tif"), "m/order.yml")
+	f.write("x", "Demo/ada/m/a.tif")
+	f.write(fmt.Sprintf(manifest, "a.tif"), "Demo/ada/m/order.yml")
 	f.settle(f.drop(manifests, true, path))
 	f.eventually(func() bool {
 		info, err := os.Lstat(path + ".receipt.json")

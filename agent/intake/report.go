@@ -9,6 +9,7 @@ import (
 	"os"
 	"path"
 	"strings"
+	"syscall"
 	"time"
 
 	"biomero-importer/agent/order"
@@ -69,15 +70,22 @@ func (r *Reporter) listen(ctx context.Context, wake chan<- struct{}) {
 }
 
 // write tells the author. A folder that cannot be written to breaks nothing:
-// the database says the same.
-func (r *Reporter) write(ctx context.Context, report tracking.Report) {
+// the database says the same. Other faults may pass, and it is tried again.
+func (r *Reporter) write(ctx context.Context, report tracking.Report) error {
 	rel, err := r.Share.Rel(report.Path)
 	if err == nil {
 		err = r.tell(rel, report)
 	}
-	if err != nil {
-		r.Log.WarnContext(ctx, "no receipt beside the manifest", slog.String("manifest", report.Path), slog.Any("error", err))
+	if err == nil {
+		return nil
 	}
+	r.Log.WarnContext(ctx, "no receipt beside the manifest", slog.String("manifest", report.Path), slog.Any("error", err))
+	for _, final := range []error{fs.ErrPermission, fs.ErrNotExist, syscall.EROFS, syscall.ENAMETOOLONG} {
+		if errors.Is(err, final) {
+			return nil
+		}
+	}
+	return err
 }
 
 func (r *Reporter) tell(rel string, report tracking.Report) error {
@@ -128,7 +136,7 @@ func (r *Reporter) tellLegacy(rel string, report tracking.Report) error {
 	}
 	target := path.Join(dir, path.Base(rel))
 	if reason != "" {
-		if err := r.publish(target+order.RejectionSuffix, order.Rejection(reason)); err != nil {
+		if err := r.publish(target+order.RejectionSuffix, fmt.Appendf(nil, "%s\nCorrect it and move the order file back to try again.\n", reason)); err != nil {
 			return err
 		}
 	}

@@ -2,18 +2,26 @@ package intake
 
 import (
 	"context"
-	"errors"
-	"io/fs"
 	"log/slog"
+	"path/filepath"
 	"slices"
+	"sync"
 	"time"
+
+	"biomero-importer/agent/order"
 )
 
-// tick is how often waiting manifests are looked at.
+// tick is how often manifests are looked at that are due for it.
 const tick = 100 * time.Millisecond
+
+// lookers is how many manifests' files are looked for at a time.
+const lookers = 4
 
 // Run takes waiting manifests as they become due, until ctx ends.
 func (in *Intake) Run(ctx context.Context) error {
+	var looking sync.WaitGroup
+	defer looking.Wait()
+	free := make(chan struct{}, lookers)
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
 	for {
@@ -22,60 +30,87 @@ func (in *Intake) Run(ctx context.Context) error {
 			return nil
 		case <-ticker.C:
 		}
-		in.review(ctx)
+		for _, m := range in.due() {
+			select {
+			case <-ctx.Done():
+				return nil
+			case free <- struct{}{}:
+			}
+			looking.Go(func() {
+				in.attempt(ctx, m)
+				<-free
+			})
+		}
 	}
 }
 
-// review looks at each manifest that is due for it. A failure to do so leaves
-// that manifest for the next time.
-func (in *Intake) review(ctx context.Context) {
+// due is the manifests to be looked at, the longest waiting first, marked as
+// being looked at.
+func (in *Intake) due() (list []*manifest) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	now := time.Now()
-	for _, m := range in.byAge() {
-		if m.next.After(now) {
-			continue
-		}
-		in.attempt(ctx, m)
-	}
-}
-
-// attempt looks at one manifest. What keeps it from being taken, of whatever
-// kind, keeps nothing else from it.
-func (in *Intake) attempt(ctx context.Context, m *manifest) {
-	// A fault, and the check of a refused one, wait this long.
-	m.next = time.Now().Add(2 * time.Second)
-	if err := in.reviewOne(ctx, m); err != nil && ctx.Err() == nil {
-		in.log.WarnContext(ctx, "a manifest waits", slog.String("manifest", m.path), slog.Any("error", err))
-	}
-}
-
-func (in *Intake) reviewOne(ctx context.Context, m *manifest) error {
-	if m.taken {
-		return in.release(ctx, m)
-	}
-	rel, err := in.share.Rel(m.path)
-	if err != nil {
-		return err
-	}
-	if _, err := in.share.Root().Lstat(rel); errors.Is(err, fs.ErrNotExist) {
-		return in.forget(ctx, m.path)
-	}
-	switch {
-	case m.refused:
-		return nil
-	case m.fault != nil:
-		return in.refuse(ctx, m, m.fault)
-	}
-	return in.evaluate(ctx, m)
-}
-
-// byAge is the manifests, the longest waiting first.
-func (in *Intake) byAge() []*manifest {
-	list := make([]*manifest, 0, len(in.manifests))
 	for _, m := range in.manifests {
-		list = append(list, m)
+		if !m.busy && !m.next.After(now) {
+			m.busy = true
+			list = append(list, m)
+		}
 	}
 	slices.SortFunc(list, func(a, b *manifest) int { return a.waiting.Compare(b.waiting) })
 	return list
+}
+
+// How long a manifest waits for its next look: soon while its files are about
+// to come, seldom when they take hours, and long after a look that took long.
+const (
+	soonest = 100 * time.Millisecond
+	latest  = 15 * time.Second
+)
+
+// attempt looks for one manifest's files, and then decides on it.
+func (in *Intake) attempt(ctx context.Context, m *manifest) {
+	began := time.Now()
+	found := in.inspect(ctx, m)
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	now := time.Now()
+	m.busy = false
+	m.next = now.Add(max(min(max(now.Sub(m.waiting)/20, soonest), latest), 5*now.Sub(began)))
+	if ctx.Err() != nil || in.manifests[m.path] != m {
+		return
+	}
+	if err := in.decide(ctx, m, &found); err != nil && ctx.Err() == nil {
+		m.next = now.Add(latest)
+		in.log.WarnContext(ctx, "a manifest waits", slog.String("manifest", m.path), slog.Any("error", err))
+	}
+	if m.refused {
+		m.next = now.Add(2 * time.Second)
+	}
+}
+
+// unreadable is how long a manifest may not be readable before it is refused.
+const unreadable = time.Minute
+
+func (in *Intake) decide(ctx context.Context, m *manifest, i *inspection) error {
+	switch {
+	case m.taken:
+		return in.release(ctx, m)
+	case i.gone:
+		return in.forget(ctx, m.path)
+	case m.refused:
+		return nil
+	case m.unread && time.Since(m.waiting) < unreadable:
+		return in.control(ctx, m.drop)
+	case m.fault != nil:
+		return in.refuse(ctx, m, m.fault)
+	case i.fault != nil:
+		return in.refuse(ctx, m, i.fault)
+	case len(i.wanting) == 0:
+		return in.take(ctx, m, i.files)
+	// As recorded, so that a restart does not begin the wait anew.
+	case time.Since(m.record.FirstSeen) > in.config.ManifestTimeout:
+		return in.refuse(ctx, m, order.Errorf(order.Invalid, "%s: it waited %s for its files in vain: %s.",
+			filepath.Base(m.path), in.config.ManifestTimeout, shorten(i.wanting)))
+	}
+	return nil
 }

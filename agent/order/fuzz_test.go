@@ -32,8 +32,8 @@ func FuzzDecodeManifest(f *testing.F) {
 		require.NoError(t, order.CheckName("group", m.Group))
 		require.NoError(t, order.CheckName("user", m.User))
 		for _, p := range m.Patterns("/data/in") {
-			require.True(t, filepath.IsAbs(p))
-			require.Equal(t, filepath.Clean(p), p)
+			require.True(t, filepath.IsAbs(p.Path))
+			require.Equal(t, filepath.Clean(p.Path), p.Path)
 		}
 		encoded, err := m.Encode()
 		require.NoError(t, err)

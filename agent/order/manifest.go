@@ -72,20 +72,28 @@ func (m *Manifest) Order() Order {
 	}
 }
 
-// Patterns returns the manifest's files as absolute, cleaned paths and globs.
-// dir is the manifest's folder; its name is taken literally. Whether a file
-// was written with a slash at its end is seen in Files only.
-func (m *Manifest) Patterns(dir string) []string {
-	patterns := make([]string, len(m.Files))
+// Pattern is what one entry of a manifest's files names.
+type Pattern struct {
+	Path string // absolute and cleaned
+	Glob bool   // Path is a glob (path.Match syntax), not the path of one file
+}
+
+// Patterns returns what the manifest's files name. dir is the manifest's
+// folder; its name is taken literally. Whether a file was written with a slash
+// at its end is seen in Files only.
+func (m *Manifest) Patterns(dir string) []Pattern {
+	patterns := make([]Pattern, len(m.Files))
 	for i, f := range m.Files {
+		p := Pattern{Glob: HasMeta(f)}
 		switch {
 		case filepath.IsAbs(f):
-			patterns[i] = filepath.Clean(f)
-		case HasMeta(f):
-			patterns[i] = filepath.Join(escapeMeta(dir), f)
+			p.Path = filepath.Clean(f)
+		case p.Glob:
+			p.Path = filepath.Join(escapeMeta(dir), f)
 		default:
-			patterns[i] = filepath.Join(dir, f)
+			p.Path = filepath.Join(dir, f)
 		}
+		patterns[i] = p
 	}
 	return patterns
 }

@@ -244,7 +244,7 @@ func TestManifestPatterns(t *testing.T) {
 		{"/data/a[1]*", "?.tif", `/data/a\[1]\*/?.tif`},
 	} {
 		m := order.Manifest{Files: []string{tc.file}}
-		require.Equal(t, []string{tc.want}, m.Patterns(tc.dir))
+		require.Equal(t, []order.Pattern{{Path: tc.want, Glob: order.HasMeta(tc.file)}}, m.Patterns(tc.dir))
 	}
 	require.True(t, order.HasMeta("a?"))
 	require.True(t, order.HasMeta(`a\*`))

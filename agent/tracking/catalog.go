@@ -5,6 +5,8 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -99,7 +101,7 @@ func (c Catalog) Record(ctx context.Context, i repository.Import) ([]repository.
 	var plateKeys, imageKeys [][]byte
 	var sources, links, plates, images []string
 	for n, s := range i.Sources {
-		keys[n] = hash(s.Path)
+		keys[n] = hash(strings.Join([]string{s.Path, i.User, i.Group, string(i.Type), strconv.FormatInt(i.Container, 10)}, "\x00"))
 		sources, links = append(sources, s.Path), append(links, i.Prefix+"/"+s.Link)
 		for _, name := range s.Plates {
 			plateKeys, plates = append(plateKeys, keys[n]), append(plates, name)

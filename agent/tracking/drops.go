@@ -28,12 +28,14 @@ const (
 type DropState string
 
 // The states of a drop: a manifest waits for its files, which are held for it
-// meanwhile; both are then taken, as part of an order, or refused.
+// meanwhile; both are then taken, as part of an order, or refused. A manifest
+// that its author takes away before that is gone.
 const (
 	DropWaiting DropState = "waiting"
 	DropHeld    DropState = "held"
 	DropTaken   DropState = "taken"
 	DropRefused DropState = "refused"
+	DropGone    DropState = "gone"
 )
 
 // Drop is the record of something found in a watched folder.
@@ -41,10 +43,12 @@ type Drop struct {
 	Path      string
 	Kind      DropKind
 	Size      int64
-	ModTime   int64  // nanoseconds since 1970
+	ModTime   int64 // nanoseconds since 1970
+	Inode     uint64
 	Digest    []byte // SHA-256 of a manifest's content
 	State     DropState
 	Reason    string
+	Holder    string // of a held file: the path of the manifest that it waits for
 	UUID      string // the order that it became or is part of
 	Version   int    // as read; 0 for a drop not recorded before
 	FirstSeen time.Time
@@ -58,7 +62,7 @@ func (s *Store) Drops(ctx context.Context, paths []string) (map[string]Drop, err
 		keys[i] = hash(p)
 		byKey[string(keys[i])] = p
 	}
-	rows, err := s.pool.Query(ctx, `SELECT key, kind, size, mtime, digest, state, reason, uuid, version, first_seen
+	rows, err := s.pool.Query(ctx, `SELECT key, kind, size, mtime, inode, digest, state, reason, holder, uuid, version, first_seen
 		FROM importer.drops WHERE key = ANY ($1)`, keys)
 	if err != nil {
 		return nil, fmt.Errorf("looking up drops: %w", err)
@@ -66,7 +70,11 @@ func (s *Store) Drops(ctx context.Context, paths []string) (map[string]Drop, err
 	found := make(map[string]Drop)
 	var key []byte
 	var d Drop
-	_, err = pgx.ForEachRow(rows, []any{&key, &d.Kind, &d.Size, &d.ModTime, &d.Digest, &d.State, &d.Reason, &d.UUID, &d.Version, &d.FirstSeen}, func() error {
+	var inode int64
+	_, err = pgx.ForEachRow(rows, []any{
+		&key, &d.Kind, &d.Size, &d.ModTime, &inode, &d.Digest, &d.State, &d.Reason, &d.Holder, &d.UUID, &d.Version, &d.FirstSeen,
+	}, func() error {
+		d.Inode = uint64(inode) //nolint:gosec // the same bits
 		d.Path = byKey[string(key)]
 		found[d.Path] = d
 		return nil
@@ -91,10 +99,12 @@ type NewOrder struct {
 }
 
 const saveDrops = `
-INSERT INTO importer.drops AS d (key, path, kind, size, mtime, digest, state, reason, uuid, version)
-SELECT * FROM unnest($1::bytea[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bytea[], $7::text[], $8::text[], $9::text[], $10::int[])
-ON CONFLICT (key) DO UPDATE SET kind = excluded.kind, size = excluded.size, mtime = excluded.mtime, digest = excluded.digest,
-    state = excluded.state, reason = excluded.reason, uuid = excluded.uuid, version = excluded.version, changed_at = clock_timestamp(),
+INSERT INTO importer.drops AS d (key, path, kind, size, mtime, inode, digest, state, reason, holder, uuid, version)
+SELECT * FROM unnest($1::bytea[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bytea[], $8::text[],
+                     $9::text[], $10::text[], $11::text[], $12::int[])
+ON CONFLICT (key) DO UPDATE SET kind = excluded.kind, size = excluded.size, mtime = excluded.mtime, inode = excluded.inode,
+    digest = excluded.digest, state = excluded.state, reason = excluded.reason, holder = excluded.holder, uuid = excluded.uuid,
+    version = excluded.version, changed_at = clock_timestamp(),
     first_seen = CASE WHEN d.state = 'waiting' AND d.digest = excluded.digest THEN d.first_seen ELSE clock_timestamp() END
 WHERE d.version = excluded.version - 1`
 
@@ -126,21 +136,22 @@ func placeDrops(ctx context.Context, tx pgx.Tx, drops []Drop) error {
 		return nil
 	}
 	var keys, digests, due [][]byte
-	var paths, kinds, states, reasons, uuids []string
-	var sizes, mtimes []int64
+	var paths, kinds, states, reasons, holders, uuids []string
+	var sizes, mtimes, inodes []int64
 	var versions []int
 	for _, d := range drops {
 		key := hash(d.Path)
 		keys, paths, kinds = append(keys, key), append(paths, text(d.Path)), append(kinds, string(d.Kind))
 		sizes, mtimes = append(sizes, d.Size), append(mtimes, d.ModTime)
-		digests = append(digests, append([]byte{}, d.Digest...))
+		inodes = append(inodes, int64(d.Inode)) //nolint:gosec // the same bits
+		digests, holders = append(digests, append([]byte{}, d.Digest...)), append(holders, text(d.Holder))
 		states, reasons = append(states, string(d.State)), append(reasons, text(d.Reason))
 		uuids, versions = append(uuids, d.UUID), append(versions, d.Version+1)
 		if (d.Kind == DropManifest || d.Kind == DropLegacy) && (d.State == DropTaken || d.State == DropRefused) {
 			due = append(due, key)
 		}
 	}
-	tag, err := tx.Exec(ctx, saveDrops, keys, paths, kinds, sizes, mtimes, digests, states, reasons, uuids, versions)
+	tag, err := tx.Exec(ctx, saveDrops, keys, paths, kinds, sizes, mtimes, inodes, digests, states, reasons, holders, uuids, versions)
 	if err != nil {
 		return err
 	}
@@ -184,7 +195,26 @@ func placeOrder(ctx context.Context, tx pgx.Tx, o *NewOrder) error {
 			return err
 		}
 	}
+	if err := placeRequest(ctx, tx, o); err != nil {
+		return err
+	}
 	_, err := tx.Exec(ctx, insertOrder, o.Group, o.User, strconv.FormatInt(o.Destination.ID, 10), string(o.Destination.Type), o.UUID,
 		order.EncodePaths(o.Files), order.ShortNames(o.Files), o.Description, converter)
+	return err
+}
+
+// placeRequest keeps what has no column in the clients' tables.
+func placeRequest(ctx context.Context, tx pgx.Tx, o *NewOrder) error {
+	if len(o.Metadata) == 0 && o.MetadataFile == "" {
+		_, err := tx.Exec(ctx, `DELETE FROM importer.requests WHERE uuid = $1`, o.UUID)
+		return err
+	}
+	metadata := make(map[string]string, len(o.Metadata))
+	for key, value := range o.Metadata {
+		metadata[text(key)] = text(value)
+	}
+	_, err := tx.Exec(ctx, `INSERT INTO importer.requests (uuid, metadata, metadata_file) VALUES ($1, $2, $3)
+		ON CONFLICT (uuid) DO UPDATE SET metadata = excluded.metadata, metadata_file = excluded.metadata_file`,
+		o.UUID, metadata, text(o.MetadataFile))
 	return err
 }

@@ -88,7 +88,10 @@ func TestReport_tellsEachChangeOfAManifest(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	var told []tracking.Report
-	tell := func(_ context.Context, r tracking.Report) { told = append(told, r) }
+	tell := func(_ context.Context, r tracking.Report) error {
+		told = append(told, r)
+		return nil
+	}
 	next := func() tracking.Report {
 		t.Helper()
 		told = nil

@@ -46,6 +46,9 @@ func (s *Store) Recent(ctx context.Context, limit int) ([]Status, error) {
 
 // Show returns one order with its files. An unknown uuid is an Invalid error.
 func (s *Store) Show(ctx context.Context, uuid string) (*Status, error) {
+	if uuid != text(uuid) {
+		return nil, unknown(uuid)
+	}
 	st, err := status(ctx, s.pool, uuid)
 	if err != nil {
 		return nil, fmt.Errorf("looking up the order %s: %w", uuid, err)
@@ -74,6 +77,10 @@ func status(ctx context.Context, q querier, uuid string) (*Status, error) {
 		return nil, err
 	}
 	if st.Files, err = queryFiles(ctx, q, uuid); err != nil {
+		return nil, err
+	}
+	err = q.QueryRow(ctx, `SELECT metadata, metadata_file FROM importer.requests WHERE uuid = $1`, uuid).Scan(&st.Metadata, &st.MetadataFile)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return nil, err
 	}
 	return &st, nil

@@ -20,19 +20,22 @@ type Report struct {
 }
 
 // reportsAtOnce bounds how long the reports' lock is held.
-const reportsAtOnce = 50
+const reportsAtOnce = 10
 
-// Report hands reports that are due to write, and forgets them once it has
-// returned. One agent reports at a time, so that an older state never
-// overwrites a newer one. It returns how many were due.
-func (s *Store) Report(ctx context.Context, write func(context.Context, Report)) (int, error) {
+// maxReportTries is about an hour of trying to write one.
+const maxReportTries = 20
+
+// Report hands reports that are due to write and forgets those that it wrote;
+// others are tried again later. One agent reports at a time, so that an older
+// state never overwrites a newer one. It returns how many were due.
+func (s *Store) Report(ctx context.Context, write func(context.Context, Report) error) (int, error) {
 	n := 0
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtext('importer.reports'))`); err != nil {
 			return err
 		}
 		rows, err := tx.Query(ctx, `
-			WITH oldest AS (SELECT id, drop_key FROM importer.reports ORDER BY id LIMIT $1)
+			WITH oldest AS (SELECT id, drop_key FROM importer.reports WHERE due_at <= now() ORDER BY due_at, id LIMIT $1)
 			SELECT array_agg(r.id), d.path, d.kind, d.state, d.reason, d.uuid
 			FROM oldest r JOIN importer.drops d ON d.key = r.drop_key
 			GROUP BY d.key ORDER BY min(r.id)`, reportsAtOnce)
@@ -51,18 +54,26 @@ func (s *Store) Report(ctx context.Context, write func(context.Context, Report))
 			return err
 		}
 		n = len(found)
-		var done []int64
+		var written, failed []int64
 		for _, d := range found {
-			done = append(done, d.IDs...)
 			r := Report{Path: d.Path, Kind: d.Kind, State: d.State, Reason: d.Reason}
 			if d.State == DropTaken {
 				if r.Status, err = status(ctx, tx, d.UUID); err != nil {
 					return err
 				}
 			}
-			write(ctx, r)
+			if write(ctx, r) == nil {
+				written = append(written, d.IDs...)
+			} else {
+				failed = append(failed, d.IDs...)
+			}
 		}
-		_, err = tx.Exec(ctx, `DELETE FROM importer.reports WHERE id = ANY ($1)`, done)
+		_, err = tx.Exec(ctx, `
+			WITH later AS (
+				UPDATE importer.reports SET tries = tries + 1, due_at = now() + least(2 ^ tries, 300) * interval '1 second'
+				WHERE id = ANY ($2) AND tries < $3
+			)
+			DELETE FROM importer.reports WHERE id = ANY ($1) OR id = ANY ($2) AND tries >= $3`, written, failed, maxReportTries)
 		return err
 	})
 	if err != nil {
@@ -73,18 +84,20 @@ func (s *Store) Report(ctx context.Context, write func(context.Context, Report))
 
 // Status is an order as it stands.
 type Status struct {
-	UUID            string      `json:"uuid"`
-	Stage           order.Stage `json:"stage"`
-	Group           string      `json:"group"`
-	User            string      `json:"user"`
-	DestinationType string      `json:"destination_type"`
-	DestinationID   string      `json:"destination_id"`
-	Description     string      `json:"description"`
-	FileNames       string      `json:"file_names"`
-	Changed         *time.Time  `json:"changed"`
-	Attempt         int         `json:"attempt"` // 0: not taken yet
-	Queued          *time.Time  `json:"queued"`
-	Started         *time.Time  `json:"started"`
-	Ended           *time.Time  `json:"ended"`
-	Files           []File      `json:"files"`
+	UUID            string            `json:"uuid"`
+	Stage           order.Stage       `json:"stage"`
+	Group           string            `json:"group"`
+	User            string            `json:"user"`
+	DestinationType string            `json:"destination_type"`
+	DestinationID   string            `json:"destination_id"`
+	Description     string            `json:"description"`
+	FileNames       string            `json:"file_names"`
+	Changed         *time.Time        `json:"changed"`
+	Attempt         int               `json:"attempt"` // 0: not taken yet
+	Queued          *time.Time        `json:"queued"`
+	Started         *time.Time        `json:"started"`
+	Ended           *time.Time        `json:"ended"`
+	Files           []File            `json:"files"`
+	Metadata        map[string]string `json:"metadata"`
+	MetadataFile    string            `json:"metadata_file"`
 }

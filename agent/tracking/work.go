@@ -3,6 +3,7 @@ package tracking
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/jackc/pgx/v5"
 
@@ -47,6 +48,8 @@ type File struct {
 	Filesets []int64   `json:"filesets"`
 	Images   []int64   `json:"images"`
 	Plates   []int64   `json:"plates"`
+	// Target is for whom and where to it is imported.
+	Target string `json:"-"`
 }
 
 // Work is an attempt that a worker has begun.
@@ -113,11 +116,13 @@ func (s *Store) Begin(ctx context.Context, job Job, a Attempt) (*Work, error) {
 }
 
 // listFiles gives each path of the order its row: the one that an earlier
-// attempt left, where it was imported, or a new one.
+// attempt left, where that imported it for the same user and destination, or a
+// new one.
 func (w *Work) listFiles(known []File, batch *pgx.Batch) {
+	target := text(fmt.Sprintf("%s %d for %q of %q", w.Order.Destination.Type, w.Order.Destination.ID, w.Order.User, w.Order.Group))
 	done := make(map[string]File, len(known))
 	for _, f := range known {
-		if f.State == FileImported {
+		if f.State == FileImported && f.Target == target {
 			done[f.Path] = f
 		}
 	}
@@ -125,11 +130,11 @@ func (w *Work) listFiles(known []File, batch *pgx.Batch) {
 	for i, path := range w.Order.Files {
 		f, ok := done[path]
 		if !ok {
-			f = File{Path: path, State: FilePending}
+			f = File{Path: path, State: FilePending, Target: target}
 		}
 		f.Ordinal = i
 		w.Files = append(w.Files, f)
-		unchanged = unchanged && known[i].Path == path && known[i].State == f.State
+		unchanged = unchanged && known[i].Path == path && known[i].State == f.State && known[i].Target == target
 	}
 	if unchanged {
 		return
@@ -142,8 +147,9 @@ func (w *Work) listFiles(known []File, batch *pgx.Batch) {
 	for i, f := range w.Files {
 		ordinals[i], paths[i] = i, text(f.Path)
 	}
-	batch.Queue(`INSERT INTO importer.files (order_uuid, ordinal, path, state)
-		SELECT $1, ordinal, path, 'pending' FROM unnest($2::int[], $3::text[]) AS n (ordinal, path)`, w.Order.UUID, ordinals, paths)
+	batch.Queue(`INSERT INTO importer.files (order_uuid, ordinal, path, state, target)
+		SELECT $1, ordinal, path, 'pending', $4 FROM unnest($2::int[], $3::text[]) AS n (ordinal, path)`,
+		w.Order.UUID, ordinals, paths, target)
 	var imported []File
 	for _, f := range w.Files {
 		if f.State == FileImported {
@@ -154,7 +160,7 @@ func (w *Work) listFiles(known []File, batch *pgx.Batch) {
 }
 
 func queryFiles(ctx context.Context, q querier, uuid string) ([]File, error) {
-	rows, err := q.Query(ctx, `SELECT ordinal, path, state, reason, filesets, images, plates
+	rows, err := q.Query(ctx, `SELECT ordinal, path, state, reason, filesets, images, plates, target
 		FROM importer.files WHERE order_uuid = $1 ORDER BY ordinal`, uuid)
 	if err != nil {
 		return nil, err

@@ -37,6 +37,7 @@ CREATE TABLE importer.files (
     filesets   BIGINT[] NOT NULL DEFAULT '{}',
     images     BIGINT[] NOT NULL DEFAULT '{}',
     plates     BIGINT[] NOT NULL DEFAULT '{}',
+    target     TEXT NOT NULL DEFAULT '',  -- for whom and where to the attempt imports
     PRIMARY KEY (order_uuid, ordinal)
 );
 

@@ -26,7 +26,7 @@ CREATE TABLE importer.repository_prefixes (
 CREATE TABLE importer.repository_filesets (
     id             BIGSERIAL PRIMARY KEY,
     order_uuid     TEXT NOT NULL,
-    source_key     BYTEA NOT NULL,  -- SHA-256 of source
+    source_key     BYTEA NOT NULL,  -- SHA-256 of source, user, group and container
     source         TEXT NOT NULL,   -- the original, which stays where it is
     prefix_id      BIGINT NOT NULL REFERENCES importer.repository_prefixes (id),
     link           TEXT NOT NULL,   -- below the repository's folder

@@ -1,0 +1,218 @@
+package intake
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"biomero-importer/agent/order"
+	"biomero-importer/importer"
+)
+
+// observation is how a file or folder was last seen to change.
+type observation struct {
+	stamp stamp
+	since time.Time
+}
+
+// stamp changes when the content does. Of a folder, it sums up all below it.
+type stamp struct {
+	size, mtime int64
+	files       int
+}
+
+// found is a file or folder that a manifest names.
+type found struct {
+	path   string
+	dir    bool
+	size   int64   // of a folder, of all files below it
+	mtime  int64   // nanoseconds since 1970; of a folder, the newest of a file below it
+	inside []found // the files of a folder that is no image of its own
+}
+
+// inspection is what was found of a manifest's files.
+type inspection struct {
+	gone    bool // the manifest itself is no longer there
+	files   []found
+	wanting []string // what keeps it from being taken yet
+	fault   error    // what keeps it from ever being taken
+}
+
+// budget bounds the time that one inspection may take: one that names a large
+// part of a slow share must not keep the others waiting.
+const budget = 30 * time.Second
+
+// minQuiet is how long a file must not change at the least: one look cannot
+// tell.
+const minQuiet = time.Second
+
+// inspect looks for the manifest's files. It changes nothing but m.seen, and
+// runs without the lock: only one at a time of one manifest.
+func (in *Intake) inspect(ctx context.Context, m *manifest) (i inspection) {
+	ctx, cancel := context.WithTimeout(ctx, budget)
+	defer cancel()
+	rel, err := in.share.Rel(m.path)
+	if err != nil {
+		i.fault = err
+		return i
+	}
+	if _, err := in.share.Root().Lstat(rel); errors.Is(err, fs.ErrNotExist) {
+		i.gone = true
+		return i
+	}
+	if m.refused || m.taken || m.fault != nil {
+		return i
+	}
+	seen := map[string]bool{}
+	for _, p := range m.patterns {
+		matches, err := in.match(ctx, p)
+		switch fault, own := errors.AsType[*importer.Error](err); {
+		case own:
+			i.fault = order.Errorf(order.Invalid, "%s: %s", filepath.Base(m.path), fault.Reason)
+			return i
+		case errors.Is(err, context.DeadlineExceeded):
+			i.fault = order.Errorf(order.Invalid, "%s: looking for its files takes longer than %s: name fewer of them.", filepath.Base(m.path), budget)
+			return i
+		case err != nil:
+			i.wanting = append(i.wanting, fmt.Sprintf("%q cannot be read now (%v)", p.Path, err))
+			continue
+		case len(matches) == 0:
+			i.wanting = append(i.wanting, fmt.Sprintf("%q is not there", p.Path))
+		}
+		for _, f := range matches {
+			if seen[f.path] {
+				continue
+			}
+			seen[f.path] = true
+			i.files = append(i.files, f)
+			if why := in.unsettled(m, &f); why != "" {
+				i.wanting = append(i.wanting, fmt.Sprintf("%q %s", f.path, why))
+			}
+		}
+	}
+	return i
+}
+
+// shorten lists the first few.
+func shorten(list []string) string {
+	const few = 5
+	if len(list) > few {
+		return strings.Join(list[:few], ", ") + fmt.Sprintf(" and %d more", len(list)-few)
+	}
+	return strings.Join(list, ", ")
+}
+
+// match lists what a pattern names. Nothing there is an empty list; an
+// *importer.Error is a path that may never be used.
+func (in *Intake) match(ctx context.Context, p order.Pattern) ([]found, error) {
+	paths := []string{p.Path}
+	if p.Glob {
+		var err error
+		if paths, err = in.share.Glob(ctx, p.Path); err != nil {
+			return nil, err
+		}
+		paths = slices.DeleteFunc(paths, func(path string) bool { return !in.isData(p.Path, path) })
+	}
+	var list []found
+	for _, path := range paths {
+		f, err := in.look(ctx, path)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, f)
+	}
+	return list, nil
+}
+
+// isData keeps from a glob's matches what is never a drop. Parts of the path
+// that the pattern spells out are its author's choice.
+func (in *Intake) isData(pattern, path string) bool {
+	spelled := strings.Split(pattern, "/")
+	for i, part := range strings.Split(path, "/") {
+		if i < len(spelled) && spelled[i] == part {
+			continue
+		}
+		if strings.HasPrefix(part, ".") || in.config.Ignored(part) {
+			return false
+		}
+	}
+	base := filepath.Base(path)
+	return !order.IsManifest(base) && !isReport(base)
+}
+
+// isReport tells what we wrote ourselves beside a manifest.
+func isReport(base string) bool {
+	return strings.HasSuffix(base, order.ReceiptSuffix) || strings.HasSuffix(base, order.RejectionSuffix)
+}
+
+// look measures a file or folder.
+func (in *Intake) look(ctx context.Context, path string) (found, error) {
+	if err := ctx.Err(); err != nil {
+		return found{}, err
+	}
+	resolved, info, err := in.share.Resolve(path)
+	if err != nil {
+		return found{}, err
+	}
+	if !info.IsDir() {
+		return found{path: path, size: info.Size(), mtime: info.ModTime().UnixNano()}, nil
+	}
+	f := found{path: path, dir: true}
+	rel, err := in.share.Rel(resolved)
+	if err != nil {
+		return found{}, err
+	}
+	files := 0
+	err = fs.WalkDir(in.share.Root().FS(), rel, func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return errors.Join(err, ctx.Err())
+		}
+		info, err := entry.Info()
+		if err != nil {
+			return err
+		}
+		if !info.Mode().IsRegular() {
+			return nil
+		}
+		if files++; !importer.IsZarr(path) {
+			if files > importer.MaxImages {
+				return &importer.Error{Reason: fmt.Sprintf("%q holds more than %d files: name parts of it.", path, importer.MaxImages)}
+			}
+			inside := filepath.Join(path, strings.TrimPrefix(name, rel))
+			f.inside = append(f.inside, found{path: inside, size: info.Size(), mtime: info.ModTime().UnixNano()})
+		}
+		f.size += info.Size()
+		f.mtime = max(f.mtime, info.ModTime().UnixNano())
+		return nil
+	})
+	return f, err
+}
+
+// unsettled says what is wrong with a file that cannot be taken yet.
+func (in *Intake) unsettled(m *manifest, f *found) string {
+	if m.present {
+		return ""
+	}
+	now := time.Now()
+	current := stamp{size: f.size, mtime: f.mtime, files: len(f.inside)}
+	last, seen := m.seen[f.path]
+	if !seen || last.stamp != current {
+		last = observation{stamp: current, since: now}
+		m.seen[f.path] = last
+	}
+	switch settle := max(in.config.Rules[m.drop.Rule].Settle, minQuiet); {
+	case f.size == 0:
+		return "is empty"
+	case now.Sub(last.since) < settle:
+		return "is still changing"
+	}
+	return ""
+}
