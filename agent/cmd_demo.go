@@ -103,7 +103,10 @@ func (a *app) runDemo(ctx context.Context, o demoOptions) error {
 		}
 	})
 	err = group.Wait()
-	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+	if ctx.Err() != nil && (err == nil || errors.Is(err, context.Canceled)) {
+		if o.once {
+			return order.Errorf(order.Busy, "the demo was interrupted before its samples were imported")
+		}
 		return nil
 	}
 	return err

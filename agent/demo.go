@@ -159,8 +159,8 @@ func publish(name, text string) error {
 
 // follow shows each order's progress until all have ended.
 func (d *demo) follow(ctx context.Context, samples []sampleOrder) ([]tracking.Status, error) {
-	ctx, cancel := context.WithTimeout(ctx, demoPatience)
-	defer cancel()
+	late := time.NewTimer(demoPatience)
+	defer late.Stop()
 	show := newProgress(d.out, samples)
 	defer show.close()
 	ended := make([]tracking.Status, len(samples))
@@ -187,6 +187,8 @@ func (d *demo) follow(ctx context.Context, samples []sampleOrder) ([]tracking.St
 		}
 		select {
 		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-late.C:
 			return nil, fmt.Errorf("%d of the sample orders did not end within %s; the log is %s", open, demoPatience, d.config.Log.File)
 		case <-time.After(100 * time.Millisecond):
 		}

@@ -194,13 +194,11 @@ func (s *service) run(ctx context.Context, abort <-chan struct{}, ready func(run
 		}
 	}
 	if has(s.config, config.Watch) {
-		in, watch, err := s.watcher()
-		if err != nil {
+		if _, _, err := s.watcher(); err != nil {
 			return err
 		}
 		reporter := &intake.Reporter{Store: s.store, Share: s.share, Log: s.log}
-		first.Go(fail("watching", func() error { return watch.Run(all) }))
-		first.Go(fail("taking manifests", func() error { return in.Run(all) }))
+		first.Go(fail("watching", func() error { return s.watch(all) }))
 		reporting.Go(fail("reporting", func() error { return reporter.Run(last) }))
 	}
 	page := ""

@@ -1,12 +1,18 @@
 package main
 
 import (
+	"context"
+	"log/slog"
 	"path/filepath"
+	"strings"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"biomero-importer/agent/config"
 	"biomero-importer/agent/intake"
 	"biomero-importer/agent/order"
+	"biomero-importer/agent/tracking"
 	"biomero-importer/watcher"
 )
 
@@ -47,6 +53,71 @@ func (s *service) watcher() (*intake.Intake, *watcher.Watcher, error) {
 		return nil, nil, &order.Error{Class: order.Invalid, Reason: err.Error(), Err: err}
 	}
 	return in, watch, nil
+}
+
+// watch takes drops for as long as no other agent on this database does so
+// under the same rules.
+func (s *service) watch(ctx context.Context) error {
+	paths := []string{"watch"}
+	for i := range s.config.Rules {
+		paths = append(paths, s.config.Rules[i].Path)
+	}
+	name := strings.Join(paths, "\n")
+	waiting := false
+	for ; ctx.Err() == nil; pause(ctx) {
+		hold, err := s.store.Hold(ctx, name)
+		if err != nil {
+			if !waiting && ctx.Err() == nil {
+				s.log.InfoContext(ctx, "not watching yet", slog.Any("reason", err))
+			}
+			waiting = true
+			continue
+		}
+		s.log.InfoContext(ctx, "watching", slog.Int("rules", len(s.config.Rules)))
+		err = s.watchWhile(ctx, hold)
+		_ = hold.Release(context.WithoutCancel(ctx))
+		if err != nil {
+			return err
+		}
+		waiting = false
+	}
+	return nil
+}
+
+// watchWhile takes drops until the lock is lost or ctx ends.
+func (s *service) watchWhile(ctx context.Context, hold *tracking.Hold) error {
+	in, watch, err := s.watcher()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	parts, ctx := errgroup.WithContext(ctx)
+	parts.Go(func() error { return watch.Run(ctx) })
+	parts.Go(func() error { return in.Run(ctx) })
+	parts.Go(func() error {
+		defer cancel()
+		for pause(ctx) {
+			if err := hold.Check(ctx); err != nil && ctx.Err() == nil {
+				s.log.WarnContext(ctx, "no longer watching", slog.Any("error", err))
+				return nil
+			}
+		}
+		return nil
+	})
+	return parts.Wait()
+}
+
+// pause waits for a second and reports whether ctx still holds.
+func pause(ctx context.Context) bool {
+	timer := time.NewTimer(time.Second)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
 }
 
 // legacySettle is how long files named by a legacy order must not change. Most

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # What the scripts share: where the project is, and how missing things are got.
 
+unset CDPATH
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
 
 say() { printf '%s\n' "$*" >&2; }
@@ -19,6 +20,10 @@ need_go() {
 	have=${have#go}
 	[ "$(printf '%s\n%s\n' "$want" "${have%%[-+ ]*}" | sort -V | head -n 1)" = "$want" ] ||
 		die "Go $want or newer is needed; this is Go $have."
+	# Git refuses to describe a clone that somebody else owns, and Go then refuses
+	# to build it; scripts/build stamps the version itself.
+	GOFLAGS="$(go env GOFLAGS) -buildvcs=false"
+	export GOFLAGS
 }
 
 # need_packages installs the missing ones of these Debian packages as root, and
@@ -36,9 +41,14 @@ need_packages() {
 	log=$(mktemp)
 	# The package postgresql would make and start a cluster of the system's own.
 	local keep_off=/etc/postgresql-common/createcluster.d/biomero-importer.conf
+	# Until it is gone a signal waits for apt-get to end.
+	# shellcheck disable=SC2064 # the names as they are now
+	trap "rm -f '$keep_off' '$log'; exit 1" INT TERM HUP
 	if [[ " ${missing[*]} " == *" postgresql "* ]]; then
 		mkdir -p "${keep_off%/*}"
 		echo "create_main_cluster = false" >"$keep_off"
+		# shellcheck disable=SC2064 # the name as it is now
+		trap "rm -f '$keep_off'" EXIT
 	fi
 	{
 		apt-get update
@@ -49,12 +59,13 @@ need_packages() {
 		die "Installing failed."
 	}
 	rm -f "$keep_off" "$log"
+	trap - INT TERM HUP
 }
 
 # tool installs a Go program at a version, outside the project, and prints its path.
 tool() {
 	local package=$1 version=$2 dir
-	dir="${XDG_CACHE_HOME:-$HOME/.cache}/biomero-importer/$(basename "$package")-$version"
+	dir="${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/biomero-importer/$(basename "$package")-$version"
 	if [ ! -x "$dir/$(basename "$package")" ]; then
 		say "Building $(basename "$package") $version ..."
 		GOFLAGS='' GOBIN="$dir" go install "$package@$version"

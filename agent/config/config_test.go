@@ -105,18 +105,25 @@ func TestLoad_refuses(t *testing.T) {
 		{"\n\nweb: {listn: x}", `:3: there is no setting "listn" here; did you mean "listen"?`},
 		{"qqqq: 1", "known are"},
 		{"max_workers: many", ":1: "},
-		{"max_workers: 0", "max_workers is 0"},
+		{"max_workers: 0", "no whole number"},
+		{"max_workers: 4.7", "no whole number"},
+		{"max_workers: 501", "max_workers is 501"},
+		{"rescan: 1ns", "rescan is 1ns"},
+		{"manifest_timeout: 0", "manifest_timeout is 0s"},
+		{"roles: [web, web]", "twice"},
+		{"legacy: {root: /etc}", "legacy.root"},
+		{"ingest_tracking_db: postgresql://u:s3cr@hunter2@host/db", "%40"},
 		{"max_workers: 4\nmax_workers: 5", ":2: "},
 		{"base_dir: data", "base_dir"},
 		{"shutdown_timeout: soon", "no duration"},
 		{"shutdown_timeout: -1s", "no duration"},
-		{"log_level: loud", "log_level"},
+		{"\nlog_level: loud", ":2: log_level"},
 		{"roles: [cook]", `"cook"`},
 		{"roles: []", "roles is empty"},
 		{"backend: ftp", "backend"},
 		{"ingest_tracking_db: mysql://ada:hunter2@db/x", "scheme"},
 		{"ingest_tracking_db: somewhere", "no PostgreSQL address"},
-		{"web: {listen: 8080}", "web.listen"},
+		{"web: {listen: 8080}", ":1: web.listen"},
 		{"legacy: {folder: a/b}", "legacy.folder"},
 		{"a: &a [1]\nb: [*a, *a]", "there is no setting"},
 		{"- 1", ":1: "},
@@ -152,6 +159,19 @@ func TestLoad_refuses(t *testing.T) {
 	for _, variable := range []string{"ADI_RUN_MIGRATIONS=perhaps", "OMERO_PORT=many", "INGEST_TRACKING_DB_URL=oracle://x"} {
 		_, err := config.Load("", environment(variable))
 		require.ErrorContains(t, err, strings.Split(variable, "=")[0])
+	}
+}
+
+func TestLoad_anEmptyFileIsTheDefaults(t *testing.T) {
+	t.Parallel()
+	want, err := config.Load("", environment("HOME=/home/ada"))
+	require.NoError(t, err)
+	for _, text := range []string{"", "\n", "# nothing\n", "---\n"} {
+		name := filepath.Join(t.TempDir(), "settings.yml")
+		require.NoError(t, os.WriteFile(name, []byte(text), 0o600))
+		got, err := config.Load(name, environment("HOME=/home/ada"))
+		require.NoError(t, err, text)
+		require.Equal(t, want, got, text)
 	}
 }
 

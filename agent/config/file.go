@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
 
 	"biomero-importer/agent/order"
@@ -23,7 +24,7 @@ type file struct {
 	LogLevel         string    `yaml:"log_level"`
 	LogFilePath      string    `yaml:"log_file_path"`
 	BaseDir          string    `yaml:"base_dir"`
-	MaxWorkers       int       `yaml:"max_workers"`
+	MaxWorkers       whole     `yaml:"max_workers"`
 	ShutdownTimeout  seconds   `yaml:"shutdown_timeout"`
 	Backend          *string   `yaml:"backend"`
 	Repository       dirBlock  `yaml:"repository"`
@@ -37,14 +38,14 @@ type file struct {
 	Web              webBlock  `yaml:"web"`
 
 	// For the omero backend.
-	ParallelUpload      int    `yaml:"parallel_upload_per_worker"`
-	ParallelFilesets    int    `yaml:"parallel_filesets_per_worker"`
+	ParallelUpload      whole  `yaml:"parallel_upload_per_worker"`
+	ParallelFilesets    whole  `yaml:"parallel_filesets_per_worker"`
 	SkipAll             bool   `yaml:"skip_all"`
 	SkipChecksum        bool   `yaml:"skip_checksum"`
 	SkipMinmax          bool   `yaml:"skip_minmax"`
 	SkipThumbnails      bool   `yaml:"skip_thumbnails"`
 	SkipUpgrade         bool   `yaml:"skip_upgrade"`
-	TTLForUserConn      int    `yaml:"ttl_for_user_conn"`
+	TTLForUserConn      whole  `yaml:"ttl_for_user_conn"`
 	UseRegisterZarr     bool   `yaml:"use_register_zarr"`
 	AnnotationNamespace string `yaml:"annotation_namespace"`
 }
@@ -102,19 +103,42 @@ type preprocessing struct {
 // seconds is a duration: "90s", "5m", or a number of seconds.
 type seconds time.Duration
 
-// UnmarshalYAML implements yaml.BytesUnmarshaler.
-func (s *seconds) UnmarshalYAML(text []byte) error {
-	value := strings.Trim(strings.TrimSpace(string(text)), `"'`)
+// UnmarshalYAML implements yaml.NodeUnmarshaler.
+func (s *seconds) UnmarshalYAML(n ast.Node) error {
+	value := n.GetToken().Value
+	text := value
 	if n, err := strconv.ParseFloat(value, 64); err == nil {
-		value = fmt.Sprintf("%fs", n)
+		text = fmt.Sprintf("%fs", n)
 	}
-	d, err := time.ParseDuration(value)
+	d, err := time.ParseDuration(text)
 	if err != nil || d < 0 {
-		return fmt.Errorf("%q is no duration such as 30s, 5m or a number of seconds", value)
+		return valueError{n, fmt.Sprintf("%q is no duration such as 30s, 5m or a number of seconds", value)}
 	}
 	*s = seconds(d)
 	return nil
 }
+
+// whole is a number from 1; the decoder's own would cut 4.7 to 4.
+type whole int
+
+// UnmarshalYAML implements yaml.NodeUnmarshaler.
+func (w *whole) UnmarshalYAML(n ast.Node) error {
+	value := n.GetToken().Value
+	number, err := strconv.Atoi(value)
+	if _, isNumber := n.(*ast.IntegerNode); !isNumber || err != nil || number < 1 {
+		return valueError{n, fmt.Sprintf("%q is no whole number from 1", value)}
+	}
+	*w = whole(number)
+	return nil
+}
+
+// valueError says that a setting cannot have its value.
+type valueError struct {
+	node ast.Node
+	text string
+}
+
+func (e valueError) Error() string { return e.text }
 
 // maxFile bounds the settings file.
 const maxFile = 1 << 20
@@ -140,6 +164,8 @@ func parse(name string, data []byte, f *file) (warnings []string, err error) {
 		return nil, explain(name, err)
 	} else if len(parsed.Docs) > 1 {
 		return nil, order.Errorf(order.Invalid, "%s: settings are one document; remove the second", name)
+	} else if len(parsed.Docs) == 0 || parsed.Docs[0].Body == nil {
+		return nil, nil
 	}
 	var all yaml.MapSlice
 	if err := yaml.Unmarshal(data, &all); err != nil {
@@ -156,7 +182,7 @@ func parse(name string, data []byte, f *file) (warnings []string, err error) {
 		data = blank(data, old)
 	}
 	dec := yaml.NewDecoder(bytes.NewReader(data), yaml.DisallowUnknownField())
-	if err := dec.Decode(f); err != nil && len(bytes.TrimSpace(data)) > 0 && !errors.Is(err, io.EOF) {
+	if err := dec.Decode(f); err != nil && !errors.Is(err, io.EOF) {
 		return nil, explain(name, err)
 	}
 	return warnings, nil
@@ -180,6 +206,9 @@ func blank(data []byte, keys []string) []byte {
 
 // explain puts the file and the line before what the decoder says.
 func explain(name string, err error) error {
+	if e, ok := errors.AsType[valueError](err); ok {
+		return order.Errorf(order.Invalid, "%s:%d: %s", name, e.node.GetToken().Position.Line, e.text)
+	}
 	fault, ok := errors.AsType[yaml.Error](err)
 	if !ok || fault.GetToken() == nil {
 		return order.Errorf(order.Invalid, "%s: %w", name, err)

@@ -1,10 +1,12 @@
 package config
 
 import (
+	"bytes"
 	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -47,8 +49,10 @@ func stateDir(env Env) string {
 func Load(path string, env Env) (*Config, error) {
 	f := defaults(env)
 	var warnings []string
+	var data []byte
 	if path != "" {
-		data, err := os.ReadFile(path) //nolint:gosec // named by the site
+		var err error
+		data, err = os.ReadFile(path) //nolint:gosec // named by the site
 		if err != nil {
 			return nil, order.Errorf(order.Invalid, "reading the settings: %w", err)
 		}
@@ -57,14 +61,26 @@ func Load(path string, env Env) (*Config, error) {
 		}
 	}
 	c, err := f.config(env)
+	if err != nil && path != "" {
+		return nil, order.Errorf(order.Invalid, "%s%s: %w", path, lineOf(data, err.Error()), err)
+	}
 	if err != nil {
-		if path != "" {
-			return nil, order.Errorf(order.ClassOf(err), "%s: %w", path, err)
-		}
 		return nil, err
 	}
 	c.Warnings = warnings
 	return c, nil
+}
+
+// lineOf is ":" and the line of the key that a fault begins with, where the
+// file has it.
+func lineOf(data []byte, fault string) string {
+	key, _, _ := strings.Cut(fault, " ")
+	key = key[strings.LastIndex(key, ".")+1:]
+	found := regexp.MustCompile(`(?m)(^|[ {])` + regexp.QuoteMeta(key) + `[ \t]*:`).FindIndex(data)
+	if found == nil {
+		return ""
+	}
+	return ":" + strconv.Itoa(1+bytes.Count(data[:found[1]], []byte("\n")))
 }
 
 func bad(format string, args ...any) error { return order.Errorf(order.Invalid, format, args...) }
@@ -72,7 +88,7 @@ func bad(format string, args ...any) error { return order.Errorf(order.Invalid, 
 // config checks the settings and completes them from the environment.
 func (f *file) config(env Env) (*Config, error) {
 	c := &Config{
-		BaseDir: filepath.Clean(f.BaseDir), StateDir: f.StateDir, Workers: f.MaxWorkers,
+		BaseDir: filepath.Clean(f.BaseDir), StateDir: f.StateDir, Workers: int(f.MaxWorkers),
 		ShutdownTimeout: time.Duration(f.ShutdownTimeout), Rescan: time.Duration(f.Rescan),
 		ManifestTimeout: time.Duration(f.ManifestTimeout), Web: WebPage{Listen: f.Web.Listen},
 		Repository: RepositoryDir{Dir: f.Repository.Dir},
@@ -96,8 +112,17 @@ func (f *file) config(env Env) (*Config, error) {
 	if strings.Contains(c.Legacy.Folder, "/") {
 		return nil, bad("legacy.folder is %q: give the folder's name, not a path", c.Legacy.Folder)
 	}
-	if c.Workers < 1 || c.Workers > 500 {
+	if c.Workers > 500 {
 		return nil, bad("max_workers is %d: it has to be between 1 and 500", c.Workers)
+	}
+	if c.Rescan < time.Second {
+		return nil, bad("rescan is %s: it has to be at least a second", c.Rescan)
+	}
+	if c.ManifestTimeout < time.Second {
+		return nil, bad("manifest_timeout is %s: it has to be at least a second", c.ManifestTimeout)
+	}
+	if !below(c.BaseDir, c.Legacy.Root) {
+		return nil, bad("legacy.root %q is not below base_dir %s", c.Legacy.Root, c.BaseDir)
 	}
 	if c.Web.Listen != "" {
 		if _, _, err := net.SplitHostPort(c.Web.Listen); err != nil {
@@ -111,6 +136,12 @@ func (f *file) config(env Env) (*Config, error) {
 		}
 	}
 	return c, nil
+}
+
+// below reports whether path is dir or lies in it, as they are spelled.
+func below(dir, path string) bool {
+	rel, err := filepath.Rel(dir, path)
+	return err == nil && filepath.IsLocal(rel)
 }
 
 func (f *file) logLevel(_ Env, c *Config) error {
@@ -152,6 +183,10 @@ func (f *file) database(env Env, c *Config) error {
 		if scheme != "postgresql" && scheme != "postgres" {
 			return bad("%s has the scheme %q: give a postgresql:// address, or embedded", key, scheme)
 		}
+		authority, _, _ := strings.Cut(rest, "/")
+		if strings.Count(authority, "@") > 1 {
+			return bad("%s has more than one @ before the host: write an @ in the password as %%40", key)
+		}
 		c.Database.URL = Secret(scheme + "://" + rest)
 	case strings.Contains(address, "="):
 		c.Database.URL = Secret(address)
@@ -175,6 +210,9 @@ func (f *file) roles(_ Env, c *Config) error {
 	for _, r := range f.Roles {
 		if !slices.Contains([]Role{Watch, Work, Web}, Role(r)) {
 			return bad("roles has %q: allowed are watch, work and web", r)
+		}
+		if slices.Contains(c.Roles, Role(r)) {
+			return bad("roles has %q twice", r)
 		}
 		c.Roles = append(c.Roles, Role(r))
 	}

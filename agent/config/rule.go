@@ -78,7 +78,7 @@ func (r *rule) rule(base string) (Rule, error) {
 	if !slices.Contains([]Unit{Auto, File, Folder}, made.Unit) {
 		return Rule{}, bad("its unit is %q: allowed are auto, file and folder", r.Unit)
 	}
-	if made.Path != base && !strings.HasPrefix(made.Path, strings.TrimSuffix(base, "/")+"/") {
+	if !below(base, made.Path) {
 		return Rule{}, bad("its path %q is not below base_dir %s", r.Path, base)
 	}
 	names, err := captures(made.Path)

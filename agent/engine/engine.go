@@ -158,10 +158,7 @@ func cancelJobs(ctx context.Context, client *river.Client[pgx.Tx]) {
 // watch returns when the lock is lost or ctx ends.
 func watch(ctx context.Context, hold *tracking.Hold) error {
 	for pause(ctx) {
-		bound, cancel := context.WithTimeout(ctx, 5*time.Second)
-		err := hold.Check(bound)
-		cancel()
-		if err != nil {
+		if err := hold.Check(ctx); err != nil {
 			return errors.Join(errLockLost, err)
 		}
 	}

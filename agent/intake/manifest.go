@@ -82,7 +82,7 @@ func (in *Intake) control(ctx context.Context, d watcher.Drop) error {
 	same := prev.Version > 0 && bytes.Equal(prev.Digest, sum[:])
 	// The same content under the same name again is a new request only if it
 	// is another file: then it may name files that have come since.
-	if same && prev.State == tracking.DropTaken && !(touched && prev.Inode != d.Inode) {
+	if same && prev.State == tracking.DropTaken && (!touched || prev.Inode == d.Inode) {
 		return in.release(ctx, m)
 	}
 	m.fault = in.decode(m, data)

@@ -26,6 +26,8 @@ func TestMask(t *testing.T) {
 		"password = 'hun ter2' x":                     "password = *** x",
 		"postgres:///x?password=hunter2&user=ada":     "postgres:///x?password=***&user=ada",
 		"https://example.org/a:b@c":                   "https://example.org/a:b@c",
+		"postgres://ada:s3cr@hunter2@db/x":            "postgres://ada:***@db/x",
+		`password=a\ hunter2 user=ada`:                "password=*** user=ada",
 		"nothing to hide":                             "nothing to hide",
 	} {
 		require.Equal(t, want, logging.Mask(text))

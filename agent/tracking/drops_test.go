@@ -2,6 +2,7 @@ package tracking_test
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 
@@ -88,9 +89,10 @@ func TestReport_tellsEachChangeOfAManifest(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	var told []tracking.Report
+	var full error
 	tell := func(_ context.Context, r tracking.Report) error {
 		told = append(told, r)
-		return nil
+		return full
 	}
 	next := func() tracking.Report {
 		t.Helper()
@@ -112,6 +114,15 @@ func TestReport_tellsEachChangeOfAManifest(t *testing.T) {
 
 	m.Version, m.State, m.Reason = 1, tracking.DropRefused, "It is wrong."
 	require.NoError(t, f.Place(t.Context(), []tracking.Drop{m}, nil))
+	full = errors.New("no space left")
+	n, err = f.Report(t.Context(), tell)
+	require.NoError(t, err)
+	require.Equal(t, 1, n)
+	full = nil
+	n, err = f.Report(t.Context(), tell)
+	require.NoError(t, err)
+	require.Zero(t, n, "it is tried again later")
+	f.exec(`UPDATE importer.reports SET due_at = now()`)
 	require.Equal(t, "It is wrong.", next().Reason)
 
 	o := newOrder("/data/a.tif")

@@ -2,7 +2,9 @@ package tracking
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -26,7 +28,7 @@ func (s *Store) Hold(ctx context.Context, agent string) (*Hold, error) {
 	var got bool
 	err = conn.QueryRow(ctx, `SELECT pg_try_advisory_lock($1, hashtext($2))`, agentLocks, agent).Scan(&got)
 	if err == nil && !got {
-		err = fmt.Errorf("an agent named %s holds it already", agent)
+		err = errors.New("another agent holds it already")
 	}
 	if err != nil {
 		_ = conn.Close(ctx)
@@ -37,6 +39,8 @@ func (s *Store) Hold(ctx context.Context, agent string) (*Hold, error) {
 
 // Check returns an error when the lock is lost.
 func (h *Hold) Check(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
 	if err := h.conn.Ping(ctx); err != nil {
 		return fmt.Errorf("the agent's lock is lost: %w", err)
 	}
