@@ -65,7 +65,7 @@ need_packages() {
 # tool installs a Go program at a version, outside the project, and prints its path.
 tool() {
 	local package=$1 version=$2 dir
-	dir="${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/biomero-importer/$(basename "$package")-$version"
+	dir="${XDG_CACHE_HOME:-$HOME/.cache}/biomero-importer/$(basename "$package")-$version"
 	if [ ! -x "$dir/$(basename "$package")" ]; then
 		say "Building $(basename "$package") $version ..."
 		GOFLAGS='' GOBIN="$dir" go install "$package@$version"

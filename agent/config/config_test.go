@@ -15,7 +15,7 @@ import (
 	"biomero-importer/agent/order"
 )
 
-// environment looks variables up in a list of "NAME=value".
+// environment looks variables up in a list of "NAME=value"; there is a home.
 func environment(list ...string) config.Env {
 	return func(name string) (string, bool) {
 		for _, entry := range list {
@@ -23,7 +23,7 @@ func environment(list ...string) config.Env {
 				return value, true
 			}
 		}
-		return "", false
+		return "/home/ada", name == "HOME"
 	}
 }
 
@@ -84,7 +84,7 @@ func TestLoad_letsTheEnvironmentWin(t *testing.T) {
 func TestDocumentedSettings_areTheDefaults(t *testing.T) {
 	t.Parallel()
 	const name = "../../configs/settings.yml"
-	env := environment("HOME=/home/ada")
+	env := environment()
 	documented, err := config.Load(name, env)
 	require.NoError(t, err)
 	none, err := config.Load("", env)
@@ -147,7 +147,7 @@ func TestLoad_refuses(t *testing.T) {
 	} {
 		name := filepath.Join(t.TempDir(), "settings.yml")
 		require.NoError(t, os.WriteFile(name, []byte(tc.text), 0o600))
-		_, err := config.Load(name, environment("HOME=/home/ada"))
+		_, err := config.Load(name, environment())
 		require.Error(t, err, tc.text)
 		require.Equal(t, order.Invalid, order.ClassOf(err), tc.text)
 		require.Contains(t, err.Error(), tc.want)
@@ -164,12 +164,12 @@ func TestLoad_refuses(t *testing.T) {
 
 func TestLoad_anEmptyFileIsTheDefaults(t *testing.T) {
 	t.Parallel()
-	want, err := config.Load("", environment("HOME=/home/ada"))
+	want, err := config.Load("", environment())
 	require.NoError(t, err)
 	for _, text := range []string{"", "\n", "# nothing\n", "---\n"} {
 		name := filepath.Join(t.TempDir(), "settings.yml")
 		require.NoError(t, os.WriteFile(name, []byte(text), 0o600))
-		got, err := config.Load(name, environment("HOME=/home/ada"))
+		got, err := config.Load(name, environment())
 		require.NoError(t, err, text)
 		require.Equal(t, want, got, text)
 	}
@@ -196,7 +196,7 @@ func FuzzLoad(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text []byte) {
 		name := filepath.Join(t.TempDir(), "settings.yml")
 		require.NoError(t, os.WriteFile(name, text, 0o600))
-		if _, err := config.Load(name, environment("HOME=/home/ada")); err != nil {
+		if _, err := config.Load(name, environment()); err != nil {
 			require.Equal(t, order.Invalid, order.ClassOf(err))
 		}
 	})

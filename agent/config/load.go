@@ -41,6 +41,9 @@ func stateDir(env Env) string {
 		return filepath.Join(dir, "biomero-importer")
 	}
 	home, _ := env("HOME")
+	if home == "" {
+		return ""
+	}
 	return filepath.Join(home, ".local", "state", "biomero-importer")
 }
 
@@ -97,6 +100,9 @@ func (f *file) config(env Env) (*Config, error) {
 	}
 	if f.Ignore != nil {
 		c.Ignore = append([]string{}, *f.Ignore...)
+	}
+	if c.StateDir == "" {
+		return nil, bad("state_dir has no default where HOME is not set: give an absolute path")
 	}
 	if c.Repository.Dir == "" {
 		c.Repository.Dir = filepath.Join(c.StateDir, "repository")
