@@ -23,7 +23,10 @@ func environment(list ...string) config.Env {
 				return value, true
 			}
 		}
-		return "/home/ada", name == "HOME"
+		if name == "HOME" {
+			return "/home/ada", true
+		}
+		return "", false
 	}
 }
 
