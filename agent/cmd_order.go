@@ -57,7 +57,7 @@ func (a *app) submitCommand() *cobra.Command {
 		Use:   "submit (--manifest FILE | --group G --user U --to TYPE:ID PATH...)",
 		Short: "Place an order",
 		Example: `  biomero-importer order submit --group Demo --user ada --to Dataset:151 /data/Demo/ada/scan7.tif
-  biomero-importer order submit --manifest /data/Demo/ada/scan7.order.yml`,
+  biomero-importer order submit --manifest ~/scan7.order.yml`,
 		RunE: func(c *cobra.Command, paths []string) error { return a.runSubmit(c.Context(), o, paths) },
 	}
 	flags := c.Flags()
