@@ -37,7 +37,7 @@ func (a *app) withStore(ctx context.Context, do func(ctx context.Context, s *tra
 	return withDatabase(ctx, settings, a.quietLog(settings), func(ctx context.Context, url string) error {
 		store, err := tracking.Open(ctx, url, 2)
 		if err != nil {
-			return order.Errorf(order.Busy, "the database cannot be reached: %w", err)
+			return err
 		}
 		defer store.Close()
 		if err := store.Verify(ctx); err != nil {

@@ -451,6 +451,9 @@ func TestNoDatabase_isWaitedFor(t *testing.T) {
 	s.eventually(func() bool { return strings.Contains(s.log(), "waiting for the database") }, "it says so")
 	require.NotContains(t, s.log(), "hunter2")
 	a.stop()
+	_, errs, status := s.run("order", "list")
+	require.Equal(t, 4, status, errs)
+	require.NotContains(t, errs, "hunter2")
 }
 
 func TestWrongSettings_sayWhere(t *testing.T) {

@@ -9,6 +9,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"biomero-importer/agent/order"
 )
 
 // Store is the database. Its methods may be called concurrently.
@@ -37,7 +39,7 @@ func connect(ctx context.Context, url string, conns int) (*pgxpool.Pool, error) 
 	config, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		// pgx masks the password in this error.
-		return nil, fmt.Errorf("reading the database's address: %w", err)
+		return nil, order.Errorf(order.Invalid, "reading the database's address: %w", err)
 	}
 	config.MaxConns = int32(min(conns, 1000)) //nolint:gosec // bounded on this line
 	params := config.ConnConfig.RuntimeParams
@@ -54,7 +56,7 @@ func connect(ctx context.Context, url string, conns int) (*pgxpool.Pool, error) 
 	}
 	if err := pool.Ping(ctx); err != nil {
 		pool.Close()
-		return nil, fmt.Errorf("connecting to the database: %w", err)
+		return nil, order.Errorf(order.Busy, "connecting to the database: %w", err)
 	}
 	return pool, nil
 }
