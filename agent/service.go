@@ -118,7 +118,7 @@ func (s *service) connect(ctx context.Context) error {
 	wait := time.Second
 	for {
 		err := s.tryConnect(ctx)
-		if err == nil || ctx.Err() != nil || order.ClassOf(err) == order.Invalid {
+		if err == nil || ctx.Err() != nil || order.ClassOf(err) == order.Invalid || order.ClassOf(err) == order.Denied {
 			return err
 		}
 		s.log.WarnContext(ctx, "waiting for the database", slog.Any("error", err), slog.Duration("next_try", wait))

@@ -63,18 +63,18 @@ func (d *dispatcher) listen(ctx context.Context) error {
 func (d *dispatcher) rescue(ctx context.Context) error {
 	var requeued time.Time
 	for ; ctx.Err() == nil; pause(ctx) {
-		n, err := d.store.Rescue(ctx)
+		n, err := d.store.Rescue(ctx, d.enqueue)
 		if err == nil && time.Since(requeued) >= requeueEvery {
 			requeued = time.Now()
 			var orphans int
 			orphans, err = d.store.Requeue(ctx, d.enqueue)
-			n += int64(orphans)
+			n += orphans
 		}
 		if err != nil && ctx.Err() == nil {
 			d.log.WarnContext(ctx, "orders of dead agents wait", slog.Any("error", err))
 		}
 		if n > 0 {
-			d.log.InfoContext(ctx, "resuming orders that were interrupted", slog.Int64("orders", n))
+			d.log.InfoContext(ctx, "resuming orders that were interrupted", slog.Int("orders", n))
 		}
 	}
 	return nil

@@ -101,8 +101,11 @@ func (e *Engine) session(ctx context.Context) error {
 	// The lock is watched until the last job has ended.
 	watching, stopWatching := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWatching()
-	lost := make(chan error, 1)
-	go func() { lost <- watch(watching, hold) }()
+	lost, watched := make(chan error, 1), make(chan struct{})
+	go func() {
+		defer close(watched)
+		lost <- watch(watching, hold)
+	}()
 	select {
 	case <-ctx.Done():
 		err = nil
@@ -114,6 +117,7 @@ func (e *Engine) session(ctx context.Context) error {
 	}
 	stopTaking()
 	stopWatching()
+	<-watched // before the lock's connection is closed
 	return errors.Join(err, ignoreCancel(group.Wait()))
 }
 
@@ -136,6 +140,7 @@ func (e *Engine) drain(ctx context.Context, client *river.Client[pgx.Tx], lost <
 		held = false
 	}
 	cancelJobs(ctx, client)
+	cancel()
 	e.complain(ctx, <-stopped)
 	return held
 }

@@ -36,7 +36,7 @@ func (w *worker) Work(ctx context.Context, job *river.Job[jobArgs]) error {
 		engine:  e,
 		log:     log.With(slog.String("order", job.Args.UUID), slog.Int("attempt", job.Args.Attempt)),
 		attempt: tracking.Attempt{UUID: job.Args.UUID, Number: job.Args.Attempt},
-		job:     tracking.Job{ID: job.ID, Agent: job.AttemptedBy[len(job.AttemptedBy)-1]},
+		job:     tracking.Job{ID: job.ID, Agent: job.AttemptedBy[len(job.AttemptedBy)-1], Since: *job.AttemptedAt},
 		last:    job.Attempt >= job.MaxAttempts,
 		complete: func(ctx context.Context, tx pgx.Tx) error {
 			_, err := river.JobCompleteTx[*riverpgxv5.Driver](ctx, tx, job)
@@ -49,12 +49,35 @@ func (w *worker) Work(ctx context.Context, job *river.Job[jobArgs]) error {
 		return nil
 	case err != nil && ctx.Err() != nil:
 		run.log.InfoContext(ctx, "interrupted; to be resumed")
-		return river.JobSnooze(0)
+		return w.giveBack(ctx, run)
 	case err != nil:
 		run.log.WarnContext(ctx, "to be tried again", slog.Int("try", job.Attempt), slog.Any("error", err))
 	}
 	return err
 }
+
+// giveBack lets the next agent resume an interrupted order at once.
+func (w *worker) giveBack(ctx context.Context, r *run) error {
+	client := river.ClientFromContext[pgx.Tx](ctx)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), giveBackTime)
+	defer cancel()
+	err := w.engine.store.GiveBack(ctx, r.job, r.attempt, enqueuer(client))
+	if err != nil && !errors.Is(err, tracking.ErrNotMine) {
+		r.log.DebugContext(ctx, "left to be rescued", slog.Any("error", err))
+		return river.JobSnooze(0)
+	}
+	return nil
+}
+
+// giveBackTime bounds what a stopping agent waits for the database.
+const giveBackTime = 3 * time.Second
+
+// maxCrashes is how often an agent may die at an order before the order is to
+// blame.
+const maxCrashes = 5
+
+// errUnsaved is a checkpoint that failed. It says nothing of the order.
+var errUnsaved = errors.New("the files' state could not be saved")
 
 // run is one try at an attempt.
 type run struct {
@@ -81,7 +104,7 @@ func (r *run) do(ctx context.Context) error {
 	r.log.InfoContext(ctx, "order started", slog.String("user", work.Order.User), slog.String("group", work.Order.Group),
 		slog.Int("files", len(work.Order.Files)))
 	err = r.steps(ctx)
-	if err != nil && (ctx.Err() != nil || errors.Is(err, tracking.ErrNotMine)) {
+	if err != nil && (ctx.Err() != nil || errors.Is(err, tracking.ErrNotMine) || errors.Is(err, errUnsaved)) {
 		return err
 	}
 	if err != nil && passes(err) && !r.last {
@@ -101,6 +124,9 @@ func (r *run) steps(ctx context.Context) (err error) {
 	}()
 	if r.work.Faulty != nil {
 		return r.work.Faulty
+	}
+	if r.work.Crashes >= maxCrashes {
+		return order.Errorf(order.Invalid, "The importer stopped %d times while it worked on this order; its log may say why.", r.work.Crashes)
 	}
 	if err := r.validate(ctx); err != nil {
 		return err
@@ -129,7 +155,7 @@ func (r *run) end(ctx context.Context, began time.Time, fault error) error {
 // reason is the sentence that the researcher reads.
 func (r *run) reason(fault error) string {
 	if passes(fault) {
-		return fmt.Sprintf("The import was tried %d times and did not succeed; the importer's log for this order has the details. Last error: %v", maxTries, fault)
+		return fmt.Sprintf("The import was tried %d times and did not succeed; the importer's log for this order says why.", maxTries)
 	}
 	return fault.Error()
 }
@@ -150,7 +176,7 @@ func (r *run) save(ctx context.Context) error {
 		return nil
 	}
 	if err := r.engine.store.SaveFiles(ctx, r.job, r.attempt.UUID, r.unsaved); err != nil {
-		return err
+		return fmt.Errorf("%w: %w", errUnsaved, err)
 	}
 	r.unsaved = nil
 	return nil

@@ -37,11 +37,11 @@ WITH waiting AS (
 SELECT w.uuid,
        coalesce((SELECT attempt FROM importer.orders o WHERE o.uuid = w.uuid), 0) + 1,
        coalesce(
-           (SELECT i.import_id FROM importer.inbox i JOIN public.imports p ON p.id = i.import_id
+           (SELECT i.import_id FROM importer.inbox i JOIN public.imports p ON p.id = i.import_id AND p.uuid = i.uuid
             WHERE i.uuid = w.uuid AND i.inserted AND p.stage = 'Import Pending' ORDER BY i.id DESC LIMIT 1),
-           (SELECT o.import_id FROM importer.orders o JOIN public.imports p ON p.id = o.import_id
+           (SELECT o.import_id FROM importer.orders o JOIN public.imports p ON p.id = o.import_id AND p.uuid = o.uuid
             WHERE o.uuid = w.uuid AND p.stage = 'Import Pending'),
-           (SELECT min(p.id) FROM importer.inbox i JOIN public.imports p ON p.id = i.import_id
+           (SELECT min(p.id) FROM importer.inbox i JOIN public.imports p ON p.id = i.import_id AND p.uuid = i.uuid
             WHERE i.uuid = w.uuid AND p.stage = 'Import Pending')),
        (SELECT array_agg(i.id) FROM importer.inbox i WHERE i.uuid = w.uuid)
 FROM waiting w ORDER BY w.first`
@@ -52,9 +52,7 @@ WITH taken AS (
     SELECT uuid, import_id, attempt, 'queued', job_id
     FROM unnest($1::text[], $2::bigint[], $3::int[], $4::bigint[]) AS n (uuid, import_id, attempt, job_id)
     ON CONFLICT (uuid) DO UPDATE SET import_id = excluded.import_id, attempt = excluded.attempt, state = 'queued',
-        job_id = excluded.job_id, reason = '', queued_at = clock_timestamp(), started_at = NULL, ended_at = NULL
-), dated AS (
-    UPDATE public.imports SET "timestamp" = clock_timestamp() WHERE uuid = ANY ($1) AND "timestamp" IS NULL
+        job_id = excluded.job_id, reason = '', crashes = 0, queued_at = clock_timestamp(), started_at = NULL, ended_at = NULL
 )
 DELETE FROM importer.inbox WHERE id = ANY ($5)`
 

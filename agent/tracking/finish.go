@@ -22,7 +22,7 @@ type Outcome struct {
 // attempt, and no later attempt, imports them again.
 func (s *Store) SaveFiles(ctx context.Context, job Job, uuid string, files []File) error {
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		tag, err := tx.Exec(ctx, "WITH "+mine+" SELECT FROM mine", job.ID, job.Agent)
+		tag, err := tx.Exec(ctx, "WITH "+mine+" SELECT FROM mine", job.ID, job.Agent, job.Since)
 		if err != nil {
 			return err
 		}
@@ -48,9 +48,9 @@ func (s *Store) Finish(ctx context.Context, job Job, a Attempt, out Outcome, com
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		var importID int64
 		err := tx.QueryRow(ctx, "WITH "+mine+`
-			UPDATE importer.orders SET state = $5, reason = coalesce($6, ''), ended_at = clock_timestamp()
-			FROM mine WHERE uuid = $3 AND attempt = $4 AND importer.orders.state = 'running' RETURNING import_id`,
-			job.ID, job.Agent, a.UUID, a.Number, state, description).Scan(&importID)
+			UPDATE importer.orders SET state = $6, reason = coalesce($7, ''), ended_at = clock_timestamp()
+			FROM mine WHERE uuid = $4 AND attempt = $5 AND job_id = $1 AND importer.orders.state = 'running' RETURNING import_id`,
+			job.ID, job.Agent, job.Since, a.UUID, a.Number, state, description).Scan(&importID)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return ErrNotMine
 		}
@@ -58,7 +58,7 @@ func (s *Store) Finish(ctx context.Context, job Job, a Attempt, out Outcome, com
 			return err
 		}
 		batch := &pgx.Batch{}
-		batch.Queue(appendStage, importID, out.Stage, description, shortNames(out.Paths))
+		batch.Queue(appendStage, importID, out.Stage, description, shortNames(out.Paths), a.UUID)
 		queueFiles(batch, a.UUID, out.Files)
 		batch.Queue(report, a.UUID)
 		// Rows that came for this order while it ran are due now.

@@ -99,7 +99,8 @@ func (f fixture) claim() (claimed []tracking.Attempt) {
 func (f fixture) job(id string) tracking.Job {
 	f.t.Helper()
 	j := tracking.Job{Agent: agent}
-	require.NoError(f.t, f.Pool().QueryRow(f.t.Context(), `SELECT job_id FROM importer.orders WHERE uuid = $1`, id).Scan(&j.ID))
+	require.NoError(f.t, f.Pool().QueryRow(f.t.Context(), `SELECT j.id, j.attempted_at
+		FROM importer.orders o JOIN importer.river_job j ON j.id = o.job_id WHERE o.uuid = $1`, id).Scan(&j.ID, &j.Since))
 	return j
 }
 

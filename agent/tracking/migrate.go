@@ -49,10 +49,18 @@ func Migrate(ctx context.Context, url string, log *slog.Logger) (err error) {
 	if _, err := conn.Exec(ctx, "SELECT "+migrationLock); err != nil {
 		return fmt.Errorf("waiting for the migration lock: %w", err)
 	}
-	if _, err := conn.Exec(ctx, "CREATE SCHEMA IF NOT EXISTS "+Schema); err != nil {
-		return fmt.Errorf("creating the schema %s: %w", Schema, err)
+	// Asking first: IF NOT EXISTS wants the right to create even where it does not.
+	var exists bool
+	if err := conn.QueryRow(ctx, `SELECT to_regnamespace($1) IS NOT NULL`, Schema).Scan(&exists); err != nil {
+		return fmt.Errorf("looking for the schema %s: %w", Schema, err)
 	}
-	if err := migrateOurs(ctx, pool, log); err != nil {
+	if !exists {
+		if _, err := conn.Exec(ctx, "CREATE SCHEMA "+Schema); err != nil {
+			return classified("creating the schema "+Schema, err)
+		}
+	}
+	applied, err := migrateOurs(ctx, pool, log)
+	if err != nil {
 		return err
 	}
 	river, err := rivermigrate.New(riverpgxv5.New(pool), &rivermigrate.Config{Schema: Schema, Logger: log})
@@ -62,29 +70,32 @@ func Migrate(ctx context.Context, url string, log *slog.Logger) (err error) {
 	if _, err := river.Migrate(ctx, rivermigrate.DirectionUp, nil); err != nil {
 		return fmt.Errorf("migrating the queue's tables: %w", err)
 	}
+	if applied == 0 {
+		return nil
+	}
 	return reportStrays(ctx, conn, log)
 }
 
-func migrateOurs(ctx context.Context, pool *pgxpool.Pool, log *slog.Logger) (err error) {
+func migrateOurs(ctx context.Context, pool *pgxpool.Pool, log *slog.Logger) (count int, err error) {
 	db := stdlib.OpenDBFromPool(pool)
 	defer func() { err = errors.Join(err, db.Close()) }()
 	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {
-		return fmt.Errorf("reading the embedded migrations: %w", err)
+		return 0, fmt.Errorf("reading the embedded migrations: %w", err)
 	}
 	ours, err := goose.NewProvider(goose.DialectPostgres, db, files,
 		goose.WithTableName(Schema+".schema_version"), goose.WithDisableGlobalRegistry(true))
 	if err != nil {
-		return fmt.Errorf("reading the embedded migrations: %w", err)
+		return 0, fmt.Errorf("reading the embedded migrations: %w", err)
 	}
 	applied, err := ours.Up(ctx)
 	if err != nil {
-		return fmt.Errorf("migrating the tracking tables: %w", err)
+		return 0, classified("migrating the tracking tables", err)
 	}
 	for _, m := range applied {
 		log.InfoContext(ctx, "migration applied", slog.Int64("version", m.Source.Version), slog.Duration("took", m.Duration))
 	}
-	return nil
+	return len(applied), nil
 }
 
 // reportStrays names the orders that another service left between start and

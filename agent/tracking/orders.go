@@ -104,9 +104,9 @@ func (s *Store) Retry(ctx context.Context, uuid string) error {
 	}
 	var row int64
 	err = s.pool.QueryRow(ctx, `SELECT coalesce((SELECT import_id FROM importer.orders WHERE uuid = $1),
-		(SELECT max(id) FROM public.imports WHERE uuid = $1))`, uuid).Scan(&row)
+		(SELECT min(id) FROM public.imports WHERE uuid = $1))`, uuid).Scan(&row)
 	if err == nil {
-		_, err = s.pool.Exec(ctx, appendStage, row, order.Pending, nil, nil)
+		_, err = s.pool.Exec(ctx, appendStage, row, order.Pending, nil, nil, uuid)
 	}
 	if err != nil {
 		return fmt.Errorf("retrying order %s: %w", uuid, err)

@@ -2,12 +2,14 @@ package tracking
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"biomero-importer/agent/order"
@@ -48,6 +50,8 @@ func connect(ctx context.Context, url string, conns int) (*pgxpool.Pool, error) 
 	}
 	// Names of tables are always qualified, so nothing hangs on the role's own search path.
 	params["search_path"] = "pg_catalog"
+	// An agent whose machine or network is gone must lose its lock in seconds.
+	params["tcp_keepalives_idle"], params["tcp_keepalives_interval"], params["tcp_keepalives_count"] = "5", "3", "3"
 	// A partition must not leave a transaction of ours holding locks.
 	params["idle_in_transaction_session_timeout"] = strconv.FormatInt((5 * time.Minute).Milliseconds(), 10)
 	pool, err := pgxpool.NewWithConfig(ctx, config)
@@ -56,7 +60,7 @@ func connect(ctx context.Context, url string, conns int) (*pgxpool.Pool, error) 
 	}
 	if err := pool.Ping(ctx); err != nil {
 		pool.Close()
-		return nil, order.Errorf(order.Busy, "connecting to the database: %w", err)
+		return nil, classified("connecting to the database", err)
 	}
 	return pool, nil
 }
@@ -71,4 +75,20 @@ type querier interface {
 // nor bytes that are no UTF-8.
 func text(s string) string {
 	return strings.ToValidUTF8(strings.ReplaceAll(s, "\x00", "\uFFFD"), "\uFFFD")
+}
+
+// classified tells faults of the database that pass from those that somebody
+// has to mend: a login, a missing database, missing rights, tables that are not
+// ours to change (SQLSTATE classes 28, 3D and 42).
+func classified(doing string, err error) error {
+	fault, ok := errors.AsType[*pgconn.PgError](err)
+	switch {
+	case err == nil:
+		return nil
+	case ok && (strings.HasPrefix(fault.Code, "28") || fault.Code == "42501"):
+		return order.Errorf(order.Denied, "%s: %w", doing, err)
+	case ok && (strings.HasPrefix(fault.Code, "3D") || strings.HasPrefix(fault.Code, "42")):
+		return order.Errorf(order.Invalid, "%s: %w", doing, err)
+	}
+	return order.Errorf(order.Busy, "%s: %w", doing, err)
 }

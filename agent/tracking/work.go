@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -17,15 +18,16 @@ var ErrNotMine = errors.New("the job belongs to somebody else by now")
 
 // Job identifies a worker's hold on an attempt.
 type Job struct {
-	ID    int64  // river_job.id
-	Agent string // the River client that runs it
+	ID    int64     // river_job.id
+	Agent string    // the River client that runs it
+	Since time.Time // river_job.attempted_at: tells this run from another one of the same agent
 }
 
-// mine is a relation with one row if the job $1 is still run by the agent $2.
-// It locks the job's row, so that it stays so until the transaction ends.
+// mine is a relation with one row if the job $1 is still run by the agent $2
+// since $3. It locks the job's row, so that it stays so until the transaction ends.
 const mine = `mine AS (
     SELECT FROM importer.river_job
-    WHERE id = $1 AND state = 'running' AND attempted_by[array_upper(attempted_by, 1)] = $2
+    WHERE id = $1 AND state = 'running' AND attempted_by[array_upper(attempted_by, 1)] = $2 AND attempted_at = $3
     FOR UPDATE
 )`
 
@@ -59,18 +61,20 @@ type Work struct {
 	Options *string
 	// Files is one entry per path of the order, in its order.
 	Files []File
+	// Crashes is how often an agent died while it carried this attempt out.
+	Crashes int
 	// Faulty is set, and Files empty, when the row cannot be understood.
 	Faulty error
 }
 
 const begin = `
 WITH ` + mine + `
-SELECT o.state, p.id, p.group_name, p.user_name, p.destination_type, p.destination_id, p.files,
+SELECT o.state, o.crashes, p.id, p.group_name, p.user_name, p.destination_type, p.destination_id, p.files,
        coalesce(p.description, ''), p.import_options,
        c.container, c.input_file, c.output_folder, c.alt_output_folder, c.extra_params::text
 FROM mine
-JOIN importer.orders o ON o.uuid = $3 AND o.attempt = $4 AND o.state IN ('queued', 'running')
-LEFT JOIN public.imports p ON p.id = o.import_id
+JOIN importer.orders o ON o.uuid = $4 AND o.attempt = $5 AND o.job_id = $1 AND o.state IN ('queued', 'running')
+LEFT JOIN public.imports p ON p.id = o.import_id AND p.uuid = o.uuid
 LEFT JOIN public.imports_preprocessing c ON c.id = p.preprocessing_id
 FOR UPDATE OF o`
 
@@ -81,8 +85,9 @@ func (s *Store) Begin(ctx context.Context, job Job, a Attempt) (*Work, error) {
 	var work *Work
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		var state string
+		var crashes int
 		var row pendingRow
-		err := tx.QueryRow(ctx, begin, job.ID, job.Agent, a.UUID, a.Number).Scan(&state, &row.id, &row.group, &row.user,
+		err := tx.QueryRow(ctx, begin, job.ID, job.Agent, job.Since, a.UUID, a.Number).Scan(&state, &crashes, &row.id, &row.group, &row.user,
 			&row.typ, &row.dest, &row.files, &row.description, &row.options,
 			&row.container, &row.input, &row.output, &row.altOutput, &row.params)
 		if errors.Is(err, pgx.ErrNoRows) {
@@ -92,6 +97,7 @@ func (s *Store) Begin(ctx context.Context, job Job, a Attempt) (*Work, error) {
 			return err
 		}
 		work = row.decode(a.UUID)
+		work.Crashes = crashes
 		first := state == "queued"
 		var known []File
 		if !first || a.Number > 1 {
@@ -103,9 +109,9 @@ func (s *Store) Begin(ctx context.Context, job Job, a Attempt) (*Work, error) {
 		if first {
 			// Lost with the server, this is done again: the order is still queued.
 			batch.Queue(`SET LOCAL synchronous_commit = off`)
-			if row.id != nil {
-				batch.Queue(appendStage, *row.id, order.Started, nil, shortNames(work.Order.Files))
-			}
+			// A row without a date sorts before every stage of its order.
+			batch.Queue(`UPDATE public.imports SET "timestamp" = clock_timestamp() WHERE uuid = $1 AND "timestamp" IS NULL`, a.UUID)
+			batch.Queue(appendStage, row.id, order.Started, nil, shortNames(work.Order.Files), a.UUID)
 			batch.Queue(`UPDATE importer.orders SET state = 'running', started_at = clock_timestamp() WHERE uuid = $1`, a.UUID)
 			batch.Queue(report, a.UUID)
 		}

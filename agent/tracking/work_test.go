@@ -127,11 +127,12 @@ func TestRescue_takesOnlyFromTheDead(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	id := f.insert(`["/data/a.tif"]`)
-	f.claim()
+	a := f.claim()[0]
+	old := f.job(id)
 	hold, err := f.Hold(t.Context(), agent)
 	require.NoError(t, err)
 	require.NoError(t, hold.Check(t.Context()))
-	n, err := f.Rescue(t.Context())
+	n, err := f.Rescue(t.Context(), enqueue)
 	require.NoError(t, err)
 	require.Zero(t, n)
 	_, err = f.Hold(t.Context(), agent)
@@ -139,10 +140,58 @@ func TestRescue_takesOnlyFromTheDead(t *testing.T) {
 	require.NoError(t, hold.Release(t.Context()))
 	// The server notices a closed connection in its own time.
 	require.Eventually(t, func() bool {
-		n, err := f.Rescue(t.Context())
+		n, err := f.Rescue(t.Context(), enqueue)
 		return err == nil && n == 1
 	}, 5*time.Second, 10*time.Millisecond)
-	require.Equal(t, []string{"available"}, f.column(`SELECT state::text FROM importer.river_job WHERE id = $1`, f.job(id).ID))
+	// What the dead agent may still do to its job touches nobody.
+	require.NotEqual(t, old.ID, f.job(id).ID)
+	require.Equal(t, []string{"cancelled"}, f.column(`SELECT state::text FROM importer.river_job WHERE id = $1`, old.ID))
+	_, err = f.Begin(t.Context(), old, a)
+	require.ErrorIs(t, err, tracking.ErrNotMine)
+	work, err := f.Begin(t.Context(), f.job(id), a)
+	require.NoError(t, err)
+	require.Equal(t, 1, work.Crashes)
+}
+
+func TestGiveBack_leavesTheOrderToAnother(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	id := f.insert(`["/data/a.tif"]`)
+	a := f.claim()[0]
+	old := f.job(id)
+	_, err := f.Begin(t.Context(), old, a)
+	require.NoError(t, err)
+	require.NoError(t, f.GiveBack(t.Context(), old, a, enqueue))
+	require.ErrorIs(t, f.GiveBack(t.Context(), old, a, enqueue), tracking.ErrNotMine)
+	work, err := f.Begin(t.Context(), f.job(id), a)
+	require.NoError(t, err)
+	require.Zero(t, work.Crashes)
+}
+
+func TestAttempt_endsThoughItsRowsWereRewritten(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	id := f.insert(`["/data/a.tif"]`)
+	f.exec(`UPDATE public.imports SET "timestamp" = '294276-12-31 23:59:59.999999+00' WHERE uuid = $1`, id)
+	a := f.claim()[0]
+	_, err := f.Begin(t.Context(), f.job(id), a)
+	require.NoError(t, err)
+	f.exec(`DELETE FROM public.imports WHERE uuid = $1 AND stage = 'Import Pending'`, id)
+	require.NoError(t, f.end(a, tracking.Outcome{Stage: order.Completed}))
+	require.ElementsMatch(t, []string{"Import Started", "Import Completed"}, f.stages(id))
+}
+
+func TestClaim_waitsForNoClient(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	id := f.insert(`["/data/a.tif"]`)
+	f.exec(`UPDATE public.imports SET "timestamp" = NULL WHERE uuid = $1`, id)
+	client, err := f.Pool().Begin(t.Context())
+	require.NoError(t, err)
+	defer func() { require.NoError(t, client.Rollback(t.Context())) }()
+	_, err = client.Exec(t.Context(), `UPDATE public.imports SET description = 'x' WHERE uuid = $1`, id)
+	require.NoError(t, err)
+	require.Len(t, f.claim(), 1)
 }
 
 func TestRequeue_givesAnOrderWithoutJobANewOne(t *testing.T) {

@@ -19,11 +19,12 @@ CREATE TABLE importer.orders (
     state      TEXT NOT NULL CHECK (state IN ('queued', 'running', 'completed', 'failed')),
     job_id     BIGINT NOT NULL,  -- river_job.id
     reason     TEXT NOT NULL DEFAULT '',
+    crashes    INTEGER NOT NULL DEFAULT 0,  -- how often this attempt's agent died while at it
     queued_at  TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp(),
     started_at TIMESTAMPTZ,
     ended_at   TIMESTAMPTZ
 );
-CREATE INDEX orders_running ON importer.orders (uuid) WHERE state = 'running';
+CREATE INDEX orders_active ON importer.orders (uuid) WHERE state IN ('queued', 'running');
 CREATE INDEX orders_queued_at ON importer.orders (queued_at);
 
 -- The state of each file or folder that an order names. A retry leaves the
