@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"unicode/utf8"
 )
@@ -16,9 +17,12 @@ import (
 // below its folder and opened through it, so that neither ".." nor a link,
 // however it is swapped, leads out.
 type Share struct {
-	dir    string   // as configured
-	target string   // without links
-	root   *os.Root // of target
+	dir    string // as configured
+	target string // without links
+
+	mu     sync.Mutex
+	root   *os.Root   // of target, as it is mounted now
+	former []*os.Root // of what was mounted there before; others may still use them
 }
 
 // OpenShare opens the share at dir, an absolute path.
@@ -35,13 +39,37 @@ func OpenShare(dir string) (*Share, error) {
 }
 
 // Close releases the share.
-func (s *Share) Close() error { return s.root.Close() }
+func (s *Share) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	err := s.root.Close()
+	for _, r := range s.former {
+		err = errors.Join(err, r.Close())
+	}
+	return err
+}
 
 // Dir is the share's folder as it was configured.
 func (s *Share) Dir() string { return s.dir }
 
-// Root gives access to what lies below the share and to nothing else.
-func (s *Share) Root() *os.Root { return s.root }
+// Root gives access to what lies below the share and to nothing else. It
+// follows the share when that is mounted anew.
+func (s *Share) Root() *os.Root {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now, err := os.Stat(s.target)
+	if err != nil {
+		return s.root
+	}
+	if then, err := s.root.Stat("."); err == nil && os.SameFile(now, then) {
+		return s.root
+	}
+	if root, err := os.OpenRoot(s.target); err == nil {
+		s.former = append(s.former, s.root)
+		s.root = root
+	}
+	return s.root
+}
 
 // Rel is path, an absolute one, relative to the share. It does not look at the
 // filesystem. A path outside is an *Error.
@@ -81,7 +109,7 @@ func (s *Share) Resolve(path string) (resolved string, info fs.FileInfo, err err
 		return "", nil, &Error{Reason: fmt.Sprintf("The path %q is a link that leads outside %s.", path, s.dir)}
 	}
 	// Through the root: a link put there since then cannot lead out.
-	info, err = s.root.Stat(rel)
+	info, err = s.Root().Stat(rel)
 	if err != nil {
 		return "", nil, pathError(path, err)
 	}
@@ -107,7 +135,7 @@ func (s *Share) Check(path string) (resolved string, info fs.FileInfo, err error
 		return "", nil, err
 	}
 	// Non-blocking: what was a file a moment ago may be a pipe by now.
-	f, err := s.root.OpenFile(rel, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	f, err := s.Root().OpenFile(rel, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return "", nil, pathError(path, err)
 	}
@@ -121,7 +149,7 @@ func (s *Share) Glob(ctx context.Context, pattern string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	names, err := fs.Glob(cancelFS{s.root.FS(), ctx}, rel)
+	names, err := fs.Glob(cancelFS{s.Root().FS(), ctx}, rel)
 	// It takes a folder that it cannot list for an empty one.
 	if err = errors.Join(err, ctx.Err()); err != nil {
 		return nil, fmt.Errorf("looking for %q: %w", pattern, err)
@@ -153,7 +181,7 @@ func (s *Share) Zarr(path string, into ContainerType) (Zarr, error) {
 	if err != nil {
 		return Zarr{}, err
 	}
-	tree, err := fs.Sub(s.root.FS(), rel)
+	tree, err := fs.Sub(s.Root().FS(), rel)
 	if err != nil {
 		return Zarr{}, fmt.Errorf("opening %q: %w", path, err)
 	}
@@ -172,6 +200,25 @@ func (s *Share) Zarr(path string, into ContainerType) (Zarr, error) {
 		return Zarr{}, &Error{Reason: fmt.Sprintf("%q is an image, which a Screen cannot hold: choose a Dataset.", path)}
 	}
 	return found, nil
+}
+
+// NoLinks makes sure that a folder which is linked as a whole holds no links
+// itself: whoever reads it later would follow them anywhere. A link is an
+// *Error.
+func (s *Share) NoLinks(ctx context.Context, dir string) error {
+	rel, err := s.Rel(dir)
+	if err != nil {
+		return err
+	}
+	return fs.WalkDir(s.Root().FS(), rel, func(name string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return fmt.Errorf("reading the folder %q: %w", filepath.Join(s.dir, name), err)
+		}
+		if entry.Type()&fs.ModeSymlink != 0 {
+			return &Error{Reason: fmt.Sprintf("%q holds the link %q: an image that is imported in place must not.", dir, filepath.Join(s.dir, name))}
+		}
+		return ctx.Err()
+	})
 }
 
 // pathError makes a sentence of what the filesystem said about path.

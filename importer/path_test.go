@@ -80,6 +80,17 @@ func TestShare_Check_refuses(t *testing.T) {
 	}
 }
 
+func TestShare_followsAMount(t *testing.T) {
+	t.Parallel()
+	share, dir, _ := newShare(t)
+	// A mount replaces the folder under its name.
+	require.NoError(t, os.Rename(dir, dir+".before"))
+	require.NoError(t, os.Mkdir(dir, 0o755))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "b.tif"), []byte("pixels"), 0o644))
+	_, _, err := share.Check(filepath.Join(dir, "b.tif"))
+	require.NoError(t, err)
+}
+
 func TestShare_below_a_linked_folder_keeps_the_configured_spelling(t *testing.T) {
 	t.Parallel()
 	_, dir, _ := newShare(t)

@@ -21,8 +21,12 @@ type Zarr struct {
 // an attack.
 const MaxImages = 100_000
 
-// maxZarrMetadata bounds one metadata document; real ones are kilobytes.
-const maxZarrMetadata = 16 << 20
+// maxWells bounds a plate; the largest in use have 3456.
+const maxWells = 10_000
+
+// maxZarrMetadata bounds one metadata document; real ones are kilobytes, and
+// that of a large plate below a megabyte.
+const maxZarrMetadata = 4 << 20
 
 // IsZarr reports whether a path names an OME-Zarr folder, by the convention
 // that its last component ends in ".zarr".
@@ -76,7 +80,15 @@ func ReadZarr(fsys fs.FS) (Zarr, error) {
 		return Zarr{Images: len(top.Multiscales)}, nil
 	}
 	plate := Zarr{Plate: true}
+	known := map[string]bool{}
+	if len(top.Plate.Wells) > maxWells {
+		return Zarr{}, &Error{Reason: fmt.Sprintf("Its plate metadata names %d wells, more than %d.", len(top.Plate.Wells), maxWells)}
+	}
 	for _, well := range top.Plate.Wells {
+		if known[well.Path] {
+			return Zarr{}, &Error{Reason: fmt.Sprintf("Its plate metadata names the well %q twice.", well.Path)}
+		}
+		known[well.Path] = true
 		if !fs.ValidPath(well.Path) {
 			return Zarr{}, &Error{Reason: fmt.Sprintf("Its plate metadata names the well %q, which is no path inside it.", well.Path)}
 		}
@@ -86,6 +98,9 @@ func ReadZarr(fsys fs.FS) (Zarr, error) {
 		}
 		if fields.Well != nil {
 			plate.Images += len(fields.Well.Images)
+		}
+		if plate.Images > MaxImages {
+			break
 		}
 	}
 	if plate.Images == 0 {
@@ -105,7 +120,9 @@ func readSeries(fsys fs.FS) (Zarr, error) {
 		if err != nil {
 			return Zarr{}, fmt.Errorf("counting its images: %w", err)
 		}
-		series.Images++
+		if series.Images++; series.Images > MaxImages {
+			break
+		}
 	}
 	if series.Images == 0 {
 		return Zarr{}, &Error{Reason: "It is a bioformats2raw folder without an image."}
@@ -114,26 +131,37 @@ func readSeries(fsys fs.FS) (Zarr, error) {
 }
 
 func readZarrAttributes(fsys fs.FS, dir string) (zarrAttributes, error) {
-	var found zarrAttributes
-	if data, err := readBounded(fsys, path.Join(dir, ".zattrs")); err == nil {
-		if err := json.Unmarshal(data, &found); err != nil {
-			return found, &Error{Reason: fmt.Sprintf("Its %s is not readable: %v.", path.Join(dir, ".zattrs"), err), Err: err}
-		}
-		return found, nil
-	}
-	data, err := readBounded(fsys, path.Join(dir, "zarr.json"))
-	if err != nil {
-		return found, &Error{Reason: fmt.Sprintf("It lacks readable metadata: %s or %s.", path.Join(dir, ".zattrs"), path.Join(dir, "zarr.json")), Err: err}
+	var v2 zarrAttributes
+	err := readMetadata(fsys, path.Join(dir, ".zattrs"), &v2)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return v2, err
 	}
 	var v3 struct {
 		Attributes struct {
 			OME zarrAttributes `json:"ome"`
 		} `json:"attributes"`
 	}
-	if err := json.Unmarshal(data, &v3); err != nil {
-		return found, &Error{Reason: fmt.Sprintf("Its %s is not readable: %v.", path.Join(dir, "zarr.json"), err), Err: err}
+	err = readMetadata(fsys, path.Join(dir, "zarr.json"), &v3)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = &Error{Reason: fmt.Sprintf("It lacks metadata: %s or %s.", path.Join(dir, ".zattrs"), path.Join(dir, "zarr.json")), Err: err}
 	}
-	return v3.Attributes.OME, nil
+	return v3.Attributes.OME, err
+}
+
+// readMetadata decodes a document. What is wrong with it is an *Error; faults
+// of the storage, which may pass, are not.
+func readMetadata(fsys fs.FS, name string, into any) error {
+	data, err := readBounded(fsys, name)
+	if errors.Is(err, fs.ErrPermission) {
+		return &Error{Reason: fmt.Sprintf("The importer may not read its %s: change its permissions.", name), Err: err}
+	}
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(data, into); err != nil {
+		return &Error{Reason: fmt.Sprintf("Its %s is not readable: %v.", name, err), Err: err}
+	}
+	return nil
 }
 
 func readBounded(fsys fs.FS, name string) ([]byte, error) {
@@ -143,7 +171,7 @@ func readBounded(fsys fs.FS, name string) ([]byte, error) {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is not a regular file", name)
+		return nil, &Error{Reason: fmt.Sprintf("Its %s is no regular file.", name)}
 	}
 	f, err := fsys.Open(name)
 	if err != nil {
@@ -152,7 +180,7 @@ func readBounded(fsys fs.FS, name string) ([]byte, error) {
 	defer func() { _ = f.Close() }()
 	data, err := io.ReadAll(io.LimitReader(f, maxZarrMetadata+1))
 	if err == nil && len(data) > maxZarrMetadata {
-		err = fmt.Errorf("%s is larger than %d bytes", name, maxZarrMetadata)
+		err = &Error{Reason: fmt.Sprintf("Its %s is larger than %d bytes.", name, maxZarrMetadata)}
 	}
 	return data, err
 }

@@ -52,11 +52,12 @@ func TestReadZarr_refuses(t *testing.T) {
 		files map[string]string
 		want  string
 	}{
-		"no metadata":           {map[string]string{"0/0": "x"}, "lacks readable metadata"},
+		"no metadata":           {map[string]string{"0/0": "x"}, "lacks metadata"},
 		"no JSON":               {map[string]string{".zattrs": "{"}, "not readable"},
 		"neither":               {map[string]string{".zattrs": "{}"}, `neither "multiscales" nor "plate"`},
 		"a well outside":        {map[string]string{".zattrs": `{"plate": {"wells": [{"path": "../../etc"}]}}`}, "no path inside"},
-		"a well that is absent": {map[string]string{".zattrs": plateAttributes}, "lacks readable metadata"},
+		"a well that is absent": {map[string]string{".zattrs": plateAttributes}, "lacks metadata"},
+		"a well twice":          {map[string]string{".zattrs": `{"plate": {"wells": [{"path": "A/1"}, {"path": "A/1"}]}}`, "A/1/.zattrs": wellAttributes}, "twice"},
 		"no field":              {map[string]string{".zattrs": `{"plate": {"wells": []}}`}, "names no image"},
 		"empty layout":          {map[string]string{".zattrs": `{"bioformats2raw.layout": 3}`}, "without an image"},
 	} {

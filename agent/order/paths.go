@@ -10,7 +10,11 @@ import (
 )
 
 // maxPathsBytes bounds the files column of one row.
-const maxPathsBytes = 64 << 20
+const maxPathsBytes = 16 << 20
+
+// maxPaths bounds the files of one order: each costs kilobytes while it is
+// carried out.
+const maxPaths = 100_000
 
 // EncodePaths writes paths as the files column holds them: a JSON list in
 // ASCII, as Python's json.dumps writes it. Bytes that are no UTF-8 become the
@@ -111,7 +115,9 @@ func (s *pathScanner) list() (paths []string, wrong string) {
 			}
 			return nil, notJSON
 		}
-		paths = append(paths, text)
+		if paths = append(paths, text); len(paths) > maxPaths {
+			return nil, fmt.Sprintf("are more than %d", maxPaths)
+		}
 		if !s.take(',') {
 			if !s.take(']') {
 				return nil, notJSON

@@ -60,8 +60,12 @@ func (r *Repository) Import(ctx context.Context, req importer.Request) ([]import
 	var sources []Source
 	owner := map[string][]int{} // source path → files of the request that hold it
 	links := map[string]bool{}
+	images := 0
 	for i, file := range req.Files {
 		found, err := r.sources(ctx, req, file)
+		if images += countImages(found); err == nil && images > importer.MaxImages {
+			err = &importer.Error{Reason: fmt.Sprintf("With %q the order holds more than %d images: order fewer at a time.", file, importer.MaxImages)}
+		}
 		if err != nil {
 			results[i].Err = err
 			continue
@@ -94,6 +98,13 @@ func (r *Repository) Import(ctx context.Context, req importer.Request) ([]import
 		}
 	}
 	return results, nil
+}
+
+func countImages(sources []Source) (n int) {
+	for i := range sources {
+		n += len(sources[i].Images)
+	}
+	return n
 }
 
 // record finds a prefix that no other import has.
@@ -178,7 +189,7 @@ func (r *Repository) sources(ctx context.Context, req importer.Request, file str
 		return single(req, file)
 	}
 	if importer.IsZarr(file) {
-		return r.zarr(req, file)
+		return r.zarr(ctx, req, file)
 	}
 	return r.folder(ctx, req, file)
 }

@@ -181,6 +181,19 @@ func TestImport_folder_gives_a_fileset_per_file(t *testing.T) {
 	require.Len(t, f.links(t), 3)
 }
 
+func TestImport_refuses_a_Zarr_that_holds_links(t *testing.T) {
+	t.Parallel()
+	f := open(t)
+	f.write(t, "x.zarr/0/0")
+	zarr := filepath.Join(f.data, "x.zarr")
+	require.NoError(t, os.WriteFile(filepath.Join(zarr, ".zattrs"), []byte(`{"multiscales":[{}]}`), 0o644))
+	require.NoError(t, os.Symlink("/etc/passwd", filepath.Join(zarr, "0", "1")))
+	results, err := f.Import(t.Context(), f.request("o1", zarr))
+	require.NoError(t, err)
+	require.ErrorContains(t, results[0].Err, "holds the link")
+	require.Empty(t, f.links(t))
+}
+
 func TestImport_one_bad_file_leaves_the_others(t *testing.T) {
 	t.Parallel()
 	f := open(t)

@@ -12,8 +12,11 @@ import (
 	"biomero-importer/importer"
 )
 
-func (r *Repository) zarr(req importer.Request, dir string) ([]Source, error) {
+func (r *Repository) zarr(ctx context.Context, req importer.Request, dir string) ([]Source, error) {
 	found, err := r.share.Zarr(dir, req.Type)
+	if err == nil {
+		err = r.share.NoLinks(ctx, dir)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -44,6 +47,7 @@ func (r *Repository) folder(ctx context.Context, req importer.Request, dir strin
 		return nil, err
 	}
 	var sources []Source
+	images := 0
 	err = fs.WalkDir(r.share.Root().FS(), rel, func(name string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return fmt.Errorf("reading the folder %q: %w", filepath.Join(r.share.Dir(), name), err)
@@ -61,13 +65,13 @@ func (r *Repository) folder(ctx context.Context, req importer.Request, dir strin
 			}
 			return nil
 		}
-		found, err := r.entry(req, file, entry)
+		found, err := r.entry(ctx, req, file, entry)
 		if err != nil {
 			return err
 		}
 		sources = append(sources, found...)
-		if len(sources) > importer.MaxImages {
-			return &importer.Error{Reason: fmt.Sprintf("The folder %q holds more than %d files: order parts of it.", dir, importer.MaxImages)}
+		if images += countImages(found); images > importer.MaxImages {
+			return &importer.Error{Reason: fmt.Sprintf("The folder %q holds more than %d images: order parts of it.", dir, importer.MaxImages)}
 		}
 		if entry.IsDir() && importer.IsZarr(name) {
 			return fs.SkipDir
@@ -83,10 +87,10 @@ func (r *Repository) folder(ctx context.Context, req importer.Request, dir strin
 	return sources, nil
 }
 
-func (r *Repository) entry(req importer.Request, file string, entry fs.DirEntry) ([]Source, error) {
+func (r *Repository) entry(ctx context.Context, req importer.Request, file string, entry fs.DirEntry) ([]Source, error) {
 	switch {
 	case entry.IsDir() && importer.IsZarr(file):
-		return r.zarr(req, file)
+		return r.zarr(ctx, req, file)
 	case entry.IsDir():
 		return nil, nil
 	}
