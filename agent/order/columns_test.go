@@ -65,7 +65,7 @@ func TestDecodePaths(t *testing.T) {
 		`["/a", ""]`:                       `File 2 of the order's 2 is an empty text.`,
 		`["/a\u0000"]`:                     `File 1 of the order's 1, "/a\x00", holds a NUL character, which no path can.`,
 		strings.Repeat("é", 100):           `The order's files "` + strings.Repeat("é", 60) + `"… are not JSON` + list,
-		strings.Repeat("[", 64<<20+1):      `The order's list of files is larger than 67108864 bytes: divide the order.`,
+		strings.Repeat("[", 16<<20+1):      `The order's list of files is larger than 16777216 bytes: divide the order.`,
 		strings.Repeat("[", 1<<20):         `The order's files "` + strings.Repeat("[", 60) + `"… hold something that is not a text` + list,
 		"[" + strings.Repeat(`"a",`, 1000): `The order's files "[` + strings.Repeat(`\"a\",`, 14) + `\"a\""… are not JSON` + list,
 	} {
@@ -148,4 +148,11 @@ func TestDecodeConverter(t *testing.T) {
 	require.EqualError(t, err, `The preprocessing container " " is not the name of an image.`)
 	_, err = order.DecodeConverter("", "i", "o", nil, nil)
 	require.EqualError(t, err, `The preprocessing container is empty.`)
+}
+
+func TestDecodePaths_refusesTooMany(t *testing.T) {
+	t.Parallel()
+	_, err := order.DecodePaths(`["a"` + strings.Repeat(`,"a"`, 1_000_000) + `]`)
+	require.ErrorContains(t, err, "more than 100000")
+	require.Equal(t, order.Invalid, order.ClassOf(err))
 }
