@@ -228,7 +228,7 @@ func pathError(path string, err error) error {
 		return &Error{Reason: fmt.Sprintf("There is no file or folder %q.", path), Err: err}
 	case errors.Is(err, fs.ErrPermission):
 		return &Error{Reason: fmt.Sprintf("The importer may not read %q: change its permissions.", path), Err: err}
-	case isUnusable(err):
+	case IsUnusable(err):
 		return &Error{Reason: fmt.Sprintf("The path %q cannot be used: %v.", path, rootCause(err)), Err: err}
 	}
 	return fmt.Errorf("looking at %q: %w", path, err)

@@ -6,9 +6,12 @@ import (
 	"syscall"
 )
 
-// isUnusable reports a fault of the path itself, as against one of the storage
+// IsUnusable reports a fault of a path itself, as against one of the storage
 // that may pass.
-func isUnusable(err error) bool {
+func IsUnusable(err error) bool {
+	if err == nil {
+		return false
+	}
 	for _, fault := range []error{syscall.ENOTDIR, syscall.ENAMETOOLONG, syscall.ELOOP, syscall.EINVAL} {
 		if errors.Is(err, fault) {
 			return true

@@ -34,7 +34,8 @@ const migrationLock = `pg_advisory_lock(hashtext('omeroadi_migrations'))`
 // number of agents at once, on an empty database, on one that the web plugin
 // made, or on one with history.
 func Migrate(ctx context.Context, url string, log *slog.Logger) (err error) {
-	pool, err := connect(ctx, url, 3)
+	// Every client of a table would queue behind a migration that waits for one.
+	pool, err := connect(ctx, url, 3, "lock_timeout", "10s")
 	if err != nil {
 		return err
 	}
@@ -46,7 +47,7 @@ func Migrate(ctx context.Context, url string, log *slog.Logger) (err error) {
 	// A session lock of a pooled connection would outlive its release.
 	conn := holder.Hijack()
 	defer func() { err = errors.Join(err, conn.Close(context.WithoutCancel(ctx))) }()
-	if _, err := conn.Exec(ctx, "SELECT "+migrationLock); err != nil {
+	if _, err := conn.Exec(ctx, "SET lock_timeout = 0; SELECT "+migrationLock); err != nil {
 		return fmt.Errorf("waiting for the migration lock: %w", err)
 	}
 	// Asking first: IF NOT EXISTS wants the right to create even where it does not.

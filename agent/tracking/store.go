@@ -36,8 +36,9 @@ func (s *Store) Close() { s.pool.Close() }
 // Pool is the connections, for the job queue that shares them.
 func (s *Store) Pool() *pgxpool.Pool { return s.pool }
 
-// connect does not mention the url in its errors: it may hold a password.
-func connect(ctx context.Context, url string, conns int) (*pgxpool.Pool, error) {
+// connect opens the pool; settings are names and values for its sessions. It
+// does not mention the url in its errors: it may hold a password.
+func connect(ctx context.Context, url string, conns int, settings ...string) (*pgxpool.Pool, error) {
 	config, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		// pgx masks the password in this error.
@@ -54,6 +55,9 @@ func connect(ctx context.Context, url string, conns int) (*pgxpool.Pool, error) 
 	params["tcp_keepalives_idle"], params["tcp_keepalives_interval"], params["tcp_keepalives_count"] = "5", "3", "3"
 	// A partition must not leave a transaction of ours holding locks.
 	params["idle_in_transaction_session_timeout"] = strconv.FormatInt((5 * time.Minute).Milliseconds(), 10)
+	for i := 0; i+1 < len(settings); i += 2 {
+		params[settings[i]] = settings[i+1]
+	}
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("connecting to the database: %w", err)

@@ -25,14 +25,15 @@ func sanitise(name string) string {
 	return name
 }
 
-// unique returns link, or link with a number before its extension when that is
-// among taken, and adds it there.
-func unique(taken map[string]bool, link string) string {
+// unique returns link, or link with a number before its extension when it was
+// asked for before. taken counts how often each was.
+func unique(taken map[string]int, link string) string {
 	free := link
-	for n := 2; taken[free]; n++ {
+	for taken[free] > 0 {
+		taken[link]++
 		ext := path.Ext(link)
-		free = strings.TrimSuffix(link, ext) + "_" + strconv.Itoa(n) + ext
+		free = strings.TrimSuffix(link, ext) + "_" + strconv.Itoa(taken[link]) + ext
 	}
-	taken[free] = true
+	taken[free]++
 	return free
 }

@@ -59,7 +59,7 @@ func (r *Repository) Import(ctx context.Context, req importer.Request) ([]import
 	results := make([]importer.Result, len(req.Files))
 	var sources []Source
 	owner := map[string][]int{} // source path → files of the request that hold it
-	links := map[string]bool{}
+	links := map[string]int{}
 	images := 0
 	for i, file := range req.Files {
 		found, err := r.sources(ctx, req, file)
@@ -87,6 +87,9 @@ func (r *Repository) Import(ctx context.Context, req importer.Request) ([]import
 	}
 	for _, fs := range filesets {
 		err := r.link(fs.Link, fs.Source)
+		if importer.IsUnusable(err) {
+			err = &importer.Error{Reason: fmt.Sprintf("%q cannot be linked beside the order's other files under that name: rename it.", fs.Source), Err: err}
+		}
 		for _, i := range owner[fs.Source] {
 			if err != nil {
 				results[i].Err = err

@@ -219,6 +219,16 @@ func TestImport_keeps_apart_names_that_sanitise_alike(t *testing.T) {
 	require.Len(t, f.links(t), 2)
 }
 
+func TestImport_tells_of_names_that_cannot_stand_together(t *testing.T) {
+	t.Parallel()
+	f := open(t)
+	files := f.write(t, "a|", "a!/b.tif")
+	results, err := f.Import(t.Context(), f.request("o1", files...))
+	require.NoError(t, err)
+	require.NoError(t, results[0].Err)
+	require.ErrorContains(t, results[1].Err, "rename it")
+}
+
 func TestImport_of_a_hostile_user_stays_inside(t *testing.T) {
 	t.Parallel()
 	f := open(t)
