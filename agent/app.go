@@ -5,11 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 
 	"github.com/spf13/cobra"
 
-	"biomero-importer/agent/config"
 	"biomero-importer/agent/logging"
 	"biomero-importer/agent/order"
 )
@@ -130,22 +128,13 @@ func groupOnly(c *cobra.Command) {
 	c.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
 }
 
-// load reads the settings.
-func (a *app) load() (*config.Config, error) {
-	c, err := config.Load(a.settings, a.env)
-	if err != nil {
-		return nil, err
-	}
-	return c, nil
-}
-
 func (a *app) versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
 		Args:  arguments(cobra.NoArgs),
 		RunE: func(*cobra.Command, []string) error {
-			_, err := fmt.Fprintln(a.out, strings.TrimSpace("biomero-importer "+version))
+			_, err := fmt.Fprintln(a.out, "biomero-importer "+version)
 			return err
 		},
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 
+	"biomero-importer/agent/config"
 	"biomero-importer/agent/order"
 	"biomero-importer/agent/tracking"
 	"biomero-importer/importer"
@@ -30,7 +31,7 @@ func (a *app) orderCommand() *cobra.Command {
 
 // withStore opens the tracking database for one command.
 func (a *app) withStore(ctx context.Context, do func(ctx context.Context, s *tracking.Store) error) error {
-	settings, err := a.load()
+	settings, err := config.Load(a.settings, a.env)
 	if err != nil {
 		return err
 	}
@@ -79,7 +80,7 @@ func (a *app) runSubmit(ctx context.Context, o submitOptions, paths []string) er
 	if err != nil {
 		return err
 	}
-	settings, err := a.load()
+	settings, err := config.Load(a.settings, a.env)
 	if err != nil {
 		return err
 	}

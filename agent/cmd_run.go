@@ -12,6 +12,7 @@ import (
 
 	"biomero-importer/agent/config"
 	"biomero-importer/agent/logging"
+	"biomero-importer/agent/tracking"
 )
 
 func (a *app) runCommand() *cobra.Command {
@@ -26,7 +27,7 @@ interrupted by a crash, is resumed at the next start.
 		Example: `  biomero-importer run --config /etc/biomero-importer/settings.yml`,
 		Args:    arguments(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error {
-			settings, err := a.load()
+			settings, err := config.Load(a.settings, a.env)
 			if err != nil {
 				return err
 			}
@@ -69,12 +70,12 @@ queue's. Harmless to repeat, and to run beside other agents. The service does it
 itself at its start unless ADI_RUN_MIGRATIONS is false.`,
 		Args: arguments(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error {
-			settings, err := a.load()
+			settings, err := config.Load(a.settings, a.env)
 			if err != nil {
 				return err
 			}
 			return withDatabase(c.Context(), settings, a.quietLog(settings), func(ctx context.Context, url string) error {
-				if err := migrate(ctx, url, a.quietLog(settings)); err != nil {
+				if err := tracking.Migrate(ctx, url, a.quietLog(settings)); err != nil {
 					return err
 				}
 				_, err := fmt.Fprintln(a.out, "The database is up to date.")

@@ -137,7 +137,7 @@ const spareConnections = 12
 
 func (s *service) tryConnect(ctx context.Context) error {
 	if s.config.Database.Migrate {
-		if err := migrate(ctx, s.url, s.log); err != nil {
+		if err := tracking.Migrate(ctx, s.url, s.log); err != nil {
 			return err
 		}
 	}
@@ -151,10 +151,6 @@ func (s *service) tryConnect(ctx context.Context) error {
 	}
 	s.store = store
 	return nil
-}
-
-func migrate(ctx context.Context, url string, log *slog.Logger) error {
-	return tracking.Migrate(ctx, url, log)
 }
 
 func (s *service) close() {
@@ -181,7 +177,7 @@ func (s *service) run(ctx context.Context, abort <-chan struct{}, ready func(run
 	defer stopAll()
 	last, stopLast := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopLast()
-	first, _ := errgroup.WithContext(all)
+	first := &errgroup.Group{}
 	reporting := &errgroup.Group{}
 	fail := func(part string, run func() error) func() error {
 		return func() error {

@@ -93,7 +93,7 @@ func (r *Reporter) tell(rel string, report tracking.Report) error {
 		return r.tellLegacy(rel, report)
 	}
 	dir, base := path.Split(rel)
-	rejection := dir + base + order.RejectionSuffix
+	rejection := dir + order.RejectionName(base)
 	if report.State == tracking.DropRefused {
 		if _, err := r.Share.Root().Lstat(rel); err != nil {
 			return nil //nolint:nilerr // its author has taken it away
@@ -110,7 +110,7 @@ func (r *Reporter) tell(rel string, report tracking.Report) error {
 	if err != nil {
 		return err
 	}
-	return r.publish(dir+base+order.ReceiptSuffix, receipt)
+	return r.publish(dir+order.ReceiptName(base), receipt)
 }
 
 // tellLegacy moves an order file to where the service before us put it.
@@ -136,7 +136,7 @@ func (r *Reporter) tellLegacy(rel string, report tracking.Report) error {
 	}
 	target := path.Join(dir, path.Base(rel))
 	if reason != "" {
-		if err := r.publish(target+order.RejectionSuffix, fmt.Appendf(nil, "%s\nCorrect it and move the order file back to try again.\n", reason)); err != nil {
+		if err := r.publish(order.RejectionName(target), fmt.Appendf(nil, "%s\nCorrect it and move the order file back to try again.\n", reason)); err != nil {
 			return err
 		}
 	}

@@ -104,6 +104,16 @@ func (f fixture) job(id string) tracking.Job {
 	return j
 }
 
+// begun is an order of these files whose attempt a worker has begun.
+func (f fixture) begun(files string) (id string, a tracking.Attempt) {
+	f.t.Helper()
+	id = f.insert(files)
+	a = f.claim()[0]
+	_, err := f.Begin(f.t.Context(), f.job(id), a)
+	require.NoError(f.t, err)
+	return id, a
+}
+
 // end ends an attempt that has begun.
 func (f fixture) end(a tracking.Attempt, out tracking.Outcome) error {
 	job := f.job(a.UUID)

@@ -34,10 +34,7 @@ func TestAttempt_writesEachStageOnceInOrder(t *testing.T) {
 func TestAttempt_describesAFailure(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	id := f.insert(`["/data/a.tif"]`)
-	a := f.claim()[0]
-	_, err := f.Begin(t.Context(), f.job(id), a)
-	require.NoError(t, err)
+	id, a := f.begun(`["/data/a.tif"]`)
 	require.NoError(t, f.end(a, tracking.Outcome{Stage: order.Failed, Reason: "It is \x00 bad \xff."}))
 	st, err := f.Show(t.Context(), id)
 	require.NoError(t, err)
@@ -89,12 +86,9 @@ func TestWorker_thatLostItsJobChangesNothing(t *testing.T) {
 func TestFinish_isAllOrNothing(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	id := f.insert(`["/data/a.tif"]`)
-	a := f.claim()[0]
-	_, err := f.Begin(t.Context(), f.job(id), a)
-	require.NoError(t, err)
+	id, a := f.begun(`["/data/a.tif"]`)
 	broken := errors.New("the job cannot be ended")
-	err = f.Finish(t.Context(), f.job(id), a, tracking.Outcome{Stage: order.Completed}, func(context.Context, pgx.Tx) error { return broken })
+	err := f.Finish(t.Context(), f.job(id), a, tracking.Outcome{Stage: order.Completed}, func(context.Context, pgx.Tx) error { return broken })
 	require.ErrorIs(t, err, broken)
 	require.Equal(t, []string{"Import Pending", "Import Started"}, f.stages(id))
 	require.NoError(t, f.end(a, tracking.Outcome{Stage: order.Completed}))
