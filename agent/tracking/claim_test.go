@@ -41,7 +41,7 @@ func TestClaim_seesALateCommitOfALowerID(t *testing.T) {
 func TestClaim_takesTheDocumentedRetryAsOneAttempt(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	id, a := f.begun(`["/data/a.tif"]`)
+	id, a := f.begun()
 	require.NoError(t, f.end(a, tracking.Outcome{Stage: order.Failed, Reason: "no"}))
 	f.exec(`UPDATE public.imports SET stage = 'Import Pending' WHERE uuid = $1`, id)
 	require.Equal(t, []tracking.Attempt{{UUID: id, Number: 2}}, f.claim())
@@ -51,7 +51,7 @@ func TestClaim_takesTheDocumentedRetryAsOneAttempt(t *testing.T) {
 func TestClaim_leavesARunningOrderUntilItEnds(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	id, a := f.begun(`["/data/a.tif"]`)
+	id, a := f.begun()
 	f.exec(insertPending, id, `["/data/b.tif"]`)
 	require.Empty(t, f.claim())
 	require.NoError(t, f.end(a, tracking.Outcome{Stage: order.Completed}))

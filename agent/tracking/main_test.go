@@ -104,10 +104,10 @@ func (f fixture) job(id string) tracking.Job {
 	return j
 }
 
-// begun is an order of these files whose attempt a worker has begun.
-func (f fixture) begun(files string) (id string, a tracking.Attempt) {
+// begun is an order of one file, whose attempt a worker has begun.
+func (f fixture) begun() (id string, a tracking.Attempt) {
 	f.t.Helper()
-	id = f.insert(files)
+	id = f.insert(`["/data/a.tif"]`)
 	a = f.claim()[0]
 	_, err := f.Begin(f.t.Context(), f.job(id), a)
 	require.NoError(f.t, err)

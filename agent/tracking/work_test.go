@@ -34,7 +34,7 @@ func TestAttempt_writesEachStageOnceInOrder(t *testing.T) {
 func TestAttempt_describesAFailure(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	id, a := f.begun(`["/data/a.tif"]`)
+	id, a := f.begun()
 	require.NoError(t, f.end(a, tracking.Outcome{Stage: order.Failed, Reason: "It is \x00 bad \xff."}))
 	st, err := f.Show(t.Context(), id)
 	require.NoError(t, err)
@@ -86,7 +86,7 @@ func TestWorker_thatLostItsJobChangesNothing(t *testing.T) {
 func TestFinish_isAllOrNothing(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	id, a := f.begun(`["/data/a.tif"]`)
+	id, a := f.begun()
 	broken := errors.New("the job cannot be ended")
 	err := f.Finish(t.Context(), f.job(id), a, tracking.Outcome{Stage: order.Completed}, func(context.Context, pgx.Tx) error { return broken })
 	require.ErrorIs(t, err, broken)
