@@ -29,14 +29,17 @@ const (
 type Config struct {
 	Database        Database
 	Log             Log
-	BaseDir         string
-	StateDir        string
+	BaseDir         string // absolute and clean
+	StateDir        string // absolute
 	Workers         int
 	ShutdownTimeout time.Duration
 	Roles           []Role
 	Backend         Backend
 	Repository      RepositoryDir
 	OMERO           OMEROServer
+	Import          ImportOptions
+	Podman          Podman
+	ProcessedFolder string // name of the folder for converters' outputs
 	Rules           []Rule
 	Ignore          []string // nil: the watcher's own list
 	Rescan          time.Duration
@@ -49,15 +52,15 @@ type Config struct {
 
 // Database is the tracking database.
 type Database struct {
-	Embedded bool
-	URL      Secret
+	Embedded bool   // a private cluster; URL is empty then
+	URL      Secret // without SQLAlchemy's driver; or key=value words
 	Migrate  bool
 }
 
 // Log is the service's log.
 type Log struct {
 	Level slog.Level
-	File  string
+	File  string // relative to the working directory; empty for stderr
 }
 
 // RepositoryDir is where the repository backend keeps its links.
@@ -69,13 +72,29 @@ type OMEROServer struct {
 	Port     int
 	User     string
 	Password Secret
-	Dir      string
+	Dir      string // OMERODIR: where OMERO's own files are
+}
+
+// ImportOptions are what the omero backend hands to each import.
+type ImportOptions struct {
+	ParallelUpload, ParallelFilesets                               int
+	SkipAll, SkipChecksum, SkipMinmax, SkipThumbnails, SkipUpgrade bool
+	SessionTTL                                                     time.Duration
+	RegisterZarr                                                   bool
+	Namespace                                                      string // of annotations
+}
+
+// Podman is how preprocessing containers are run.
+type Podman struct {
+	UsernsMode        string // empty: podman's own default
+	BindRetryAttempts int
+	BindRetryDelay    time.Duration
 }
 
 // Legacy is where order files of the older service are dropped.
 type Legacy struct {
 	Folder  string // name; empty for none
-	Root    string
+	Root    string // absolute and clean
 	PathMap map[string]string
 }
 

@@ -1,43 +1,37 @@
 package config
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
-	"io"
+	"math"
 	"reflect"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/goccy/go-yaml"
-	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/parser"
-
-	"biomero-importer/agent/order"
 )
 
 // file is the settings file. Its tags are the keys.
 type file struct {
-	IngestTrackingDB string    `yaml:"ingest_tracking_db"`
-	LogLevel         string    `yaml:"log_level"`
-	LogFilePath      string    `yaml:"log_file_path"`
-	BaseDir          string    `yaml:"base_dir"`
-	MaxWorkers       whole     `yaml:"max_workers"`
-	ShutdownTimeout  seconds   `yaml:"shutdown_timeout"`
-	Backend          *string   `yaml:"backend"`
-	Repository       dirBlock  `yaml:"repository"`
-	StateDir         string    `yaml:"state_dir"`
-	Roles            []string  `yaml:"roles"`
-	Watch            []rule    `yaml:"watch"`
-	Legacy           legacy    `yaml:"legacy"`
-	ManifestTimeout  seconds   `yaml:"manifest_timeout"`
-	Ignore           *[]string `yaml:"ignore"`
-	Rescan           seconds   `yaml:"rescan"`
-	Web              webBlock  `yaml:"web"`
+	IngestTrackingDB Secret   `yaml:"ingest_tracking_db"`
+	LogLevel         string   `yaml:"log_level"`
+	LogFilePath      string   `yaml:"log_file_path"`
+	BaseDir          string   `yaml:"base_dir"`
+	StateDir         string   `yaml:"state_dir"`
+	MaxWorkers       whole    `yaml:"max_workers"`
+	ShutdownTimeout  seconds  `yaml:"shutdown_timeout"`
+	Roles            []string `yaml:"roles"`
+	Backend          *string  `yaml:"backend"`
 
-	// For the omero backend.
+	Repository      dirBlock    `yaml:"repository"`
+	Watch           []rule      `yaml:"watch"`
+	Legacy          legacy      `yaml:"legacy"`
+	ManifestTimeout seconds     `yaml:"manifest_timeout"`
+	Ignore          []string    `yaml:"ignore"`
+	Rescan          seconds     `yaml:"rescan"`
+	Web             webBlock    `yaml:"web"`
+	OMERO           omeroBlock  `yaml:"omero"`
+	Podman          podmanBlock `yaml:"podman"`
+
 	ParallelUpload      whole  `yaml:"parallel_upload_per_worker"`
 	ParallelFilesets    whole  `yaml:"parallel_filesets_per_worker"`
 	SkipAll             bool   `yaml:"skip_all"`
@@ -48,6 +42,10 @@ type file struct {
 	TTLForUserConn      whole  `yaml:"ttl_for_user_conn"`
 	UseRegisterZarr     bool   `yaml:"use_register_zarr"`
 	AnnotationNamespace string `yaml:"annotation_namespace"`
+
+	// Only the environment gives these.
+	migrate         bool
+	processedFolder string
 }
 
 type dirBlock struct {
@@ -62,6 +60,20 @@ type legacy struct {
 	Folder  string            `yaml:"folder"`
 	Root    string            `yaml:"root"`
 	PathMap map[string]string `yaml:"path_map"`
+}
+
+type omeroBlock struct {
+	Host     string `yaml:"host"`
+	Port     port   `yaml:"port"`
+	User     string `yaml:"user"`
+	Password Secret `yaml:"password"`
+	Dir      string `yaml:"dir"`
+}
+
+type podmanBlock struct {
+	UsernsMode        string  `yaml:"userns_mode"`
+	BindRetryAttempts whole   `yaml:"bind_retry_attempts"`
+	BindRetryDelay    seconds `yaml:"bind_retry_delay"`
 }
 
 type rule struct {
@@ -100,152 +112,91 @@ type preprocessing struct {
 	ByExtension map[string]converter `yaml:"by_extension"`
 }
 
+// whole is a number from 1.
+type whole int
+
+// port is a TCP port.
+type port int
+
 // seconds is a duration: "90s", "5m", or a number of seconds.
 type seconds time.Duration
 
-// UnmarshalYAML implements yaml.NodeUnmarshaler.
-func (s *seconds) UnmarshalYAML(n ast.Node) error {
-	value := n.GetToken().Value
-	text := value
-	if n, err := strconv.ParseFloat(value, 64); err == nil {
-		text = fmt.Sprintf("%fs", n)
+// set gives the value that v points to from a text; it returns what would have
+// been right where the text is not.
+func set(v any, text string) (wanted string) {
+	switch v := v.(type) {
+	case *string:
+		*v = text
+	case *Secret:
+		*v = Secret(text)
+	case *bool:
+		b, ok := parseBool(text)
+		if !ok {
+			return "true or false"
+		}
+		*v = b
+	case *whole:
+		n, err := strconv.ParseUint(text, 10, 31)
+		if err != nil || n == 0 {
+			return "a whole number from 1"
+		}
+		*v = whole(n)
+	case *port:
+		n, err := strconv.ParseUint(text, 10, 16)
+		if err != nil || n == 0 {
+			return "a port number from 1 to 65535"
+		}
+		*v = port(n)
+	case *seconds:
+		d, ok := parseSeconds(text)
+		if !ok {
+			return "a duration such as 30s or 5m, or a number of seconds"
+		}
+		*v = seconds(d)
+	default:
+		panic(fmt.Sprintf("a setting of the type %T is never read", v))
+	}
+	return ""
+}
+
+// parseBool also takes the words that Python's YAML takes.
+func parseBool(text string) (value, ok bool) {
+	switch strings.ToLower(text) {
+	case "true", "yes", "on", "1":
+		return true, true
+	case "false", "no", "off", "0":
+		return false, true
+	}
+	return false, false
+}
+
+func parseSeconds(text string) (time.Duration, bool) {
+	if n, err := strconv.ParseFloat(text, 64); err == nil {
+		n *= float64(time.Second)
+		return time.Duration(n), n >= 0 && n < math.MaxInt64
 	}
 	d, err := time.ParseDuration(text)
-	if err != nil || d < 0 {
-		return valueError{n, fmt.Sprintf("%q is no duration such as 30s, 5m or a number of seconds", value)}
-	}
-	*s = seconds(d)
-	return nil
+	return d, err == nil && d >= 0
 }
 
-// whole is a number from 1; the decoder's own would cut 4.7 to 4.
-type whole int
+// Keys lists every key of the settings file with the keys that it is inside,
+// as in "watch.order.group".
+func Keys() []string { return keysBelow(reflect.TypeFor[file](), "") }
 
-// UnmarshalYAML implements yaml.NodeUnmarshaler.
-func (w *whole) UnmarshalYAML(n ast.Node) error {
-	value := n.GetToken().Value
-	number, err := strconv.Atoi(value)
-	if _, isNumber := n.(*ast.IntegerNode); !isNumber || err != nil || number < 1 {
-		return valueError{n, fmt.Sprintf("%q is no whole number from 1", value)}
-	}
-	*w = whole(number)
-	return nil
-}
-
-// valueError says that a setting cannot have its value.
-type valueError struct {
-	node ast.Node
-	text string
-}
-
-func (e valueError) Error() string { return e.text }
-
-// maxFile bounds the settings file.
-const maxFile = 1 << 20
-
-// unused are keys of the Python service that have no effect any more.
-func unused(key string, value any) bool {
-	switch key {
-	case "group_list", "data_dir_name", "sample_image", "sample_parent_id", "sample_parent_type":
-		return true
-	case "preprocessing":
-		_, block := value.(map[string]any)
-		return !block
-	}
-	return strings.HasPrefix(key, "sample_pre_")
-}
-
-// parse decodes the settings file over the defaults in f.
-func parse(name string, data []byte, f *file) (warnings []string, err error) {
-	if len(data) > maxFile {
-		return nil, order.Errorf(order.Invalid, "%s: it is larger than %d bytes", name, maxFile)
-	}
-	if parsed, err := parser.ParseBytes(data, 0); err != nil {
-		return nil, explain(name, err)
-	} else if len(parsed.Docs) > 1 {
-		return nil, order.Errorf(order.Invalid, "%s: settings are one document; remove the second", name)
-	} else if len(parsed.Docs) == 0 || parsed.Docs[0].Body == nil {
-		return nil, nil
-	}
-	var all yaml.MapSlice
-	if err := yaml.Unmarshal(data, &all); err != nil {
-		return nil, explain(name, err)
-	}
-	var old []string
-	for _, item := range all {
-		if key, ok := item.Key.(string); ok && unused(key, item.Value) {
-			old = append(old, key)
-		}
-	}
-	if len(old) > 0 {
-		warnings = append(warnings, "settings without effect any more: "+strings.Join(old, ", "))
-		data = blank(data, old)
-	}
-	dec := yaml.NewDecoder(bytes.NewReader(data), yaml.DisallowUnknownField())
-	if err := dec.Decode(f); err != nil && !errors.Is(err, io.EOF) {
-		return nil, explain(name, err)
-	}
-	return warnings, nil
-}
-
-// blank empties the top-level blocks of these keys and keeps the line numbers.
-func blank(data []byte, keys []string) []byte {
-	inside := false
-	lines := bytes.Split(data, []byte("\n"))
-	for i, line := range lines {
-		if len(line) > 0 && line[0] != ' ' && line[0] != '\t' && line[0] != '-' && line[0] != '#' {
-			key, _, _ := strings.Cut(string(line), ":")
-			inside = slices.Contains(keys, strings.Trim(strings.TrimSpace(key), `"'`))
-		}
-		if inside {
-			lines[i] = nil
-		}
-	}
-	return bytes.Join(lines, []byte("\n"))
-}
-
-// explain puts the file and the line before what the decoder says.
-func explain(name string, err error) error {
-	if e, ok := errors.AsType[valueError](err); ok {
-		return order.Errorf(order.Invalid, "%s:%d: %s", name, e.node.GetToken().Position.Line, e.text)
-	}
-	fault, ok := errors.AsType[yaml.Error](err)
-	if !ok || fault.GetToken() == nil {
-		return order.Errorf(order.Invalid, "%s: %w", name, err)
-	}
-	line := fault.GetToken().Position.Line
-	if _, unknown := errors.AsType[*yaml.UnknownFieldError](err); unknown {
-		key := fault.GetToken().Value
-		known := Keys()
-		if near, ok := order.Nearest(key, known); ok {
-			return order.Errorf(order.Invalid, "%s:%d: there is no setting %q here; did you mean %q?", name, line, key, near)
-		}
-		return order.Errorf(order.Invalid, "%s:%d: there is no setting %q here; known are %s", name, line, key, strings.Join(known, ", "))
-	}
-	text, _, _ := strings.Cut(fault.GetMessage(), "\n")
-	return order.Errorf(order.Invalid, "%s:%d: %s", name, line, text)
-}
-
-// Keys lists every key of the settings file, inner ones included.
-func Keys() []string { return keysOf(reflect.TypeFor[file]()) }
-
-// keysOf lists all keys of a settings block and of those inside it.
-func keysOf(t reflect.Type) []string {
+func keysBelow(t reflect.Type, prefix string) []string {
 	var keys []string
 	for f := range t.Fields() {
-		if tag := f.Tag.Get("yaml"); tag != "" && !slices.Contains(keys, tag) {
-			keys = append(keys, tag)
+		tag := f.Tag.Get("yaml")
+		if tag == "" {
+			continue
 		}
+		keys = append(keys, prefix+tag)
 		inner := f.Type
-		for inner.Kind() == reflect.Pointer || inner.Kind() == reflect.Slice || inner.Kind() == reflect.Map {
+		for slices.Contains([]reflect.Kind{reflect.Pointer, reflect.Slice, reflect.Map}, inner.Kind()) {
 			inner = inner.Elem()
 		}
 		if inner.Kind() == reflect.Struct {
-			for _, key := range keysOf(inner) {
-				if !slices.Contains(keys, key) {
-					keys = append(keys, key)
-				}
-			}
+			keys = append(keys, keysBelow(inner, prefix+tag+".")...)
 		}
 	}
 	return keys

@@ -1,6 +1,8 @@
 package config
 
 import (
+	"cmp"
+	"maps"
 	"path"
 	"path/filepath"
 	"regexp"
@@ -24,10 +26,10 @@ const (
 
 // Rule turns drops in some folders into orders.
 type Rule struct {
-	Path         string         // absolute; parts like {user} are captured
+	Path         string         // absolute and clean; parts like {user} are captured
 	Order        *OrderTemplate // nil: only manifests count here
 	Unit         Unit
-	Settle       time.Duration
+	Settle       time.Duration // 0: two looks, or renamed into place
 	Include      []string
 	Exclude      []string
 	Converter    *order.Converter            // for every file not in ByExtension
@@ -35,163 +37,148 @@ type Rule struct {
 	AllowAnyUser bool
 }
 
-// OrderTemplate is an order's head with {captures} of its rule's path.
-type OrderTemplate struct {
-	Group, User, Description string
-	Type                     order.DestinationType
-	ID, Name, Project        string
-}
+const (
+	defaultSettle = 30 * time.Second
+	maxSettle     = 7 * 24 * time.Hour
+	maxPath       = 4096 // bytes
+)
 
-const defaultSettle = 30 * time.Second
+var (
+	capture     = regexp.MustCompile(`\{([^{}]*)\}`)
+	captureName = regexp.MustCompile(`^[a-z_]+$`)
+)
 
-var capture = regexp.MustCompile(`\{([^{}]*)\}`)
-
-var captureName = regexp.MustCompile(`^[a-z_]+$`)
-
-func (f *file) rules(_ Env, c *Config) error {
-	seen := map[string]bool{}
-	for i, r := range f.Watch {
-		made, err := r.rule(c.BaseDir)
-		if err == nil && seen[made.Path] {
-			err = bad("its path %s is another rule's", made.Path)
-		}
+func (f *file) rules(src *source, c *Config) error {
+	seen := map[string]int{}
+	for i := range f.Watch {
+		at := "watch[" + strconv.Itoa(i) + "]"
+		r, err := f.Watch[i].rule(src, at, c.BaseDir)
 		if err != nil {
-			return order.Errorf(order.Invalid, "watch rule %d: %w", i+1, err)
+			return err
 		}
-		seen[made.Path] = true
-		c.Rules = append(c.Rules, made)
+		// Two rules that differ only in what they call a part match the same.
+		shape := capture.ReplaceAllString(r.Path, "{}")
+		if first, taken := seen[shape]; taken {
+			return src.bad(at+".path", "is %s, which watch rule %d has already", quote(r.Path), first+1)
+		}
+		seen[shape] = i
+		c.Rules = append(c.Rules, r)
 	}
 	return nil
 }
 
-func (r *rule) rule(base string) (Rule, error) {
+func (r *rule) rule(src *source, at, base string) (Rule, error) {
 	made := Rule{
-		Path: filepath.Clean(r.Path), Unit: Unit(r.Unit), Settle: defaultSettle,
+		Path: filepath.Clean(r.Path), Unit: Unit(cmp.Or(r.Unit, string(Auto))), Settle: defaultSettle,
 		Include: r.Include, Exclude: r.Exclude, AllowAnyUser: r.AllowAnyUser,
+	}
+	if !slices.Contains([]Unit{Auto, File, Folder}, made.Unit) {
+		return Rule{}, src.bad(at+".unit", "is %s: allowed are auto, file and folder", quote(r.Unit))
 	}
 	if r.Settle != nil {
 		made.Settle = time.Duration(*r.Settle)
 	}
-	if made.Unit == "" {
-		made.Unit = Auto
+	if made.Settle > maxSettle {
+		return Rule{}, src.bad(at+".settle", "is %s: it has to be %s at most", made.Settle, maxSettle)
 	}
-	if !slices.Contains([]Unit{Auto, File, Folder}, made.Unit) {
-		return Rule{}, bad("its unit is %q: allowed are auto, file and folder", r.Unit)
-	}
-	if !below(base, made.Path) {
-		return Rule{}, bad("its path %q is not below base_dir %s", r.Path, base)
-	}
-	names, err := captures(made.Path)
+	names, err := r.captures(src, at+".path", base)
 	if err != nil {
 		return Rule{}, err
 	}
-	for _, glob := range slices.Concat(r.Include, r.Exclude) {
-		if _, err := path.Match(glob, ""); err != nil || strings.Contains(glob, "/") {
-			return Rule{}, bad("its glob %q is not valid: globs match base names", glob)
+	for _, list := range []struct {
+		path  string
+		globs []string
+	}{{at + ".include", r.Include}, {at + ".exclude", r.Exclude}} {
+		for i, glob := range list.globs {
+			if !isGlob(glob) {
+				return Rule{}, src.bad(list.path+"["+strconv.Itoa(i)+"]", "is %s: give a pattern for one name, such as *.tif", quote(glob))
+			}
 		}
 	}
 	if r.Order != nil {
-		if made.Order, err = r.Order.template(names); err != nil {
+		if made.Order, err = r.Order.template(src, at+".order", names); err != nil {
 			return Rule{}, err
 		}
 	}
-	return made, made.converters(r.Preprocessing)
+	return made, made.converters(src, at+".preprocessing", r.Preprocessing)
 }
 
-func captures(p string) ([]string, error) {
+// captures checks the rule's path and returns what it captures.
+func (r *rule) captures(src *source, at, base string) ([]string, error) {
+	switch {
+	case r.Path == "":
+		return nil, src.bad(strings.TrimSuffix(at, ".path"), "has no path: name the folder to watch")
+	case len(r.Path) > maxPath:
+		return nil, src.bad(at, "is longer than %d bytes", maxPath)
+	case slices.Contains(strings.Split(r.Path, "/"), ".."):
+		return nil, src.bad(at, "is %s: leave \"..\" out", quote(r.Path))
+	}
+	if err := absolute(src, at, r.Path); err != nil {
+		return nil, err
+	}
+	if !below(base, r.Path) {
+		return nil, src.bad(at, "is %s, which is not below base_dir %s", quote(r.Path), base)
+	}
 	var names []string
-	for _, m := range capture.FindAllStringSubmatch(p, -1) {
-		if !captureName.MatchString(m[1]) || slices.Contains(names, m[1]) {
-			return nil, bad("its path captures {%s}: names are lower-case letters and \"_\", each once", m[1])
+	for _, m := range capture.FindAllStringSubmatch(r.Path, -1) {
+		if !captureName.MatchString(m[1]) {
+			return nil, src.bad(at, "captures {%s}: a name has lower-case letters and \"_\"", m[1])
+		}
+		if slices.Contains(names, m[1]) {
+			return nil, src.bad(at, "captures {%s} twice", m[1])
 		}
 		names = append(names, m[1])
 	}
-	if strings.ContainsAny(capture.ReplaceAllString(p, ""), "{}") {
-		return nil, bad("its path %q has an unpaired brace", p)
+	if unpaired(r.Path) {
+		return nil, src.bad(at, "is %s, which has an unpaired brace", quote(r.Path))
 	}
 	return names, nil
 }
 
-func (t *template) template(names []string) (*OrderTemplate, error) {
-	d := t.Destination
-	made := &OrderTemplate{
-		Group: t.Group, User: t.User, Description: t.Description,
-		Type: order.DestinationType(d.Type), ID: d.ID, Name: d.Name, Project: d.Project,
-	}
-	for _, text := range []string{t.Group, t.User, t.Description, d.ID, d.Name, d.Project} {
-		for _, m := range capture.FindAllStringSubmatch(text, -1) {
-			if !slices.Contains(names, m[1]) {
-				return nil, bad("its order uses {%s}, which its path does not capture", m[1])
-			}
-		}
-	}
-	switch {
-	case t.Group == "" || t.User == "":
-		return nil, bad("its order has to give group and user")
-	case made.Type != order.Dataset && made.Type != order.Screen:
-		return nil, bad("its destination's type is %q: allowed are Dataset and Screen", d.Type)
-	case (d.ID == "") == (d.Name == ""):
-		return nil, bad("its destination has to give either id or name")
-	case d.ID != "" && !capture.MatchString(d.ID) && !positive(d.ID):
-		return nil, bad("its destination's id is %q: it has to be a positive whole number", d.ID)
-	case d.Project != "" && (made.Type != order.Dataset || d.Name == ""):
-		return nil, bad("its project is only for a Dataset given by name")
-	}
-	return made, nil
+func unpaired(text string) bool {
+	return strings.ContainsAny(capture.ReplaceAllString(text, ""), "{}")
 }
 
-func positive(text string) bool {
-	n, err := strconv.ParseInt(text, 10, 64)
-	return err == nil && n > 0
-}
-
-func (r *Rule) converters(p *preprocessing) error {
+func (r *Rule) converters(src *source, at string, p *preprocessing) error {
 	if p == nil {
 		return nil
 	}
-	if p.Container == "" && len(p.ByExtension) == 0 {
-		return bad("its preprocessing names no container")
+	if p.Container == "" && (len(p.ByExtension) == 0 || len(p.Params) > 0) {
+		return src.bad(at, "names no container")
 	}
 	if p.Container != "" {
 		r.Converter = order.NewConverter(p.Container)
 		r.Converter.Params = p.Params
 	}
 	r.ByExtension = map[string]*order.Converter{}
-	for ext, conv := range p.ByExtension {
-		if conv.Container == "" {
-			return bad("its preprocessing for %q names no container", ext)
+	for _, ext := range slices.Sorted(maps.Keys(p.ByExtension)) {
+		at := at + ".by_extension." + ext
+		key := "." + strings.ToLower(strings.TrimPrefix(ext, "."))
+		switch {
+		case !isName(key) || len(key) < 2:
+			return src.bad(at, "is for no extension: give one such as lif")
+		case p.ByExtension[ext].Container == "":
+			return src.bad(at, "names no container")
+		case r.ByExtension[key] != nil:
+			return src.bad(at, "is for an extension that is given already")
 		}
-		made := order.NewConverter(conv.Container)
-		made.Params = conv.Params
-		r.ByExtension["."+strings.ToLower(strings.TrimPrefix(ext, "."))] = made
+		r.ByExtension[key] = order.NewConverter(p.ByExtension[ext].Container)
+		r.ByExtension[key].Params = p.ByExtension[ext].Params
 	}
 	return nil
 }
 
-// ConverterOf chooses the preprocessing of a file; nil for none.
+// ConverterOf chooses the preprocessing of a file by its longest extension, as
+// .ome.tif before .tif; nil for none.
 func (r *Rule) ConverterOf(file string) *order.Converter {
-	if c := r.ByExtension[strings.ToLower(path.Ext(file))]; c != nil {
-		return c
+	name := strings.ToLower(path.Base(file))
+	for i, letter := range name {
+		if letter != '.' {
+			continue
+		}
+		if c := r.ByExtension[name[i:]]; c != nil {
+			return c
+		}
 	}
 	return r.Converter
-}
-
-// Expand puts the captured parts of a path into the template. What does not
-// fit is an Invalid error.
-func (t *OrderTemplate) Expand(captured map[string]string) (order.Order, error) {
-	fill := func(text string) string {
-		return capture.ReplaceAllStringFunc(text, func(m string) string { return captured[m[1:len(m)-1]] })
-	}
-	o := order.Order{
-		Group: fill(t.Group), User: fill(t.User), Description: fill(t.Description),
-		Destination: order.Destination{Type: t.Type, Name: fill(t.Name), Project: fill(t.Project)},
-	}
-	if t.ID != "" {
-		id := fill(t.ID)
-		if !positive(id) {
-			return order.Order{}, bad("The folder gives %q as the id of the %s, which is no positive whole number.", id, t.Type)
-		}
-		o.Destination.ID, _ = strconv.ParseInt(id, 10, 64)
-	}
-	return o, nil
 }

@@ -57,8 +57,8 @@ var unfit = regexp.MustCompile(`[^A-Za-z0-9._-]`)
 func FileName(uuid string) string { return "import." + unfit.ReplaceAllString(uuid, "_") + ".log" }
 
 var (
-	urlPassword = regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*://[^\s:/@]*):[^\s/]*@`)
-	keyPassword = regexp.MustCompile(`(?i)(password\s*=\s*)('[^']*'|(?:\\.|[^\s&])+)`)
+	urlPassword = regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*://[^\s:/@]*):\S*@`)
+	keyPassword = regexp.MustCompile(`(?i)(password\s*=\s*)('(?:\\.|[^'\\])*'|(?:\\.|[^\s&])+)`)
 )
 
 // Mask hides the passwords of addresses in a text.

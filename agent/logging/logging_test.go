@@ -28,6 +28,8 @@ func TestMask(t *testing.T) {
 		"https://example.org/a:b@c":                   "https://example.org/a:b@c",
 		"postgres://ada:s3cr@hunter2@db/x":            "postgres://ada:***@db/x",
 		`password=a\ hunter2 user=ada`:                "password=*** user=ada",
+		"postgres://ada:hun/ter2@db":                  "postgres://ada:***@db",
+		`password = 'hun\'ter2' x`:                    "password = *** x",
 		"nothing to hide":                             "nothing to hide",
 	} {
 		require.Equal(t, want, logging.Mask(text))

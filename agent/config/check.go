@@ -1,0 +1,212 @@
+package config
+
+import (
+	"cmp"
+	"log/slog"
+	"maps"
+	"net"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// config checks the settings and completes them.
+func (f *file) config(src *source) (*Config, error) {
+	c := &Config{
+		Workers: int(f.MaxWorkers), ShutdownTimeout: time.Duration(f.ShutdownTimeout),
+		Rescan: time.Duration(f.Rescan), ManifestTimeout: time.Duration(f.ManifestTimeout),
+		Log: Log{File: f.LogFilePath}, Web: WebPage{Listen: f.Web.Listen}, Ignore: f.Ignore,
+		ProcessedFolder: f.processedFolder,
+		OMERO: OMEROServer{
+			Host: f.OMERO.Host, Port: int(f.OMERO.Port), User: f.OMERO.User, Password: f.OMERO.Password, Dir: f.OMERO.Dir,
+		},
+		Import: ImportOptions{
+			ParallelUpload: int(f.ParallelUpload), ParallelFilesets: int(f.ParallelFilesets),
+			SkipAll: f.SkipAll, SkipChecksum: f.SkipChecksum, SkipMinmax: f.SkipMinmax,
+			SkipThumbnails: f.SkipThumbnails, SkipUpgrade: f.SkipUpgrade,
+			SessionTTL:   time.Duration(f.TTLForUserConn) * time.Millisecond,
+			RegisterZarr: f.UseRegisterZarr, Namespace: f.AnnotationNamespace,
+		},
+		Podman: Podman{
+			UsernsMode: f.Podman.UsernsMode, BindRetryAttempts: int(f.Podman.BindRetryAttempts),
+			BindRetryDelay: time.Duration(f.Podman.BindRetryDelay),
+		},
+	}
+	for _, step := range []func(*source, *Config) error{
+		f.folders, f.bounds, f.logLevel, f.database, f.roles, f.backend, f.legacyFolder, f.ignore, f.rules,
+	} {
+		if err := step(src, c); err != nil {
+			return nil, err
+		}
+	}
+	return c, nil
+}
+
+func (f *file) folders(src *source, c *Config) error {
+	if f.StateDir == "" {
+		return src.bad("state_dir", "has no default where HOME is not set: give an absolute path")
+	}
+	repository := cmp.Or(f.Repository.Dir, filepath.Join(f.StateDir, "repository"))
+	for _, dir := range []struct{ key, path string }{
+		{"base_dir", f.BaseDir}, {"state_dir", f.StateDir}, {"repository.dir", repository},
+	} {
+		if err := absolute(src, dir.key, dir.path); err != nil {
+			return err
+		}
+	}
+	if strings.ContainsAny(f.BaseDir, "{}") {
+		return src.bad("base_dir", "is %s: braces are only for what a rule captures", quote(f.BaseDir))
+	}
+	if f.OMERO.Dir != "" {
+		if err := absolute(src, "omero.dir", f.OMERO.Dir); err != nil {
+			return err
+		}
+	}
+	if !isName(f.processedFolder) {
+		return src.bad(processedFolder, "is %s: give a folder's name, not a path", quote(f.processedFolder))
+	}
+	c.BaseDir, c.StateDir, c.Repository.Dir = filepath.Clean(f.BaseDir), filepath.Clean(f.StateDir), filepath.Clean(repository)
+	return nil
+}
+
+func absolute(src *source, key, dir string) error {
+	if !filepath.IsAbs(dir) || strings.Contains(dir, "\x00") {
+		return src.bad(key, "is %s: give an absolute path", quote(dir))
+	}
+	return nil
+}
+
+// isName reports whether a text names one component of a path.
+func isName(text string) bool {
+	return text != "" && text != "." && text != ".." && !strings.ContainsAny(text, "/\x00")
+}
+
+// below reports whether path is dir or lies in it, as they are spelled.
+func below(dir, path string) bool {
+	rel, err := filepath.Rel(dir, path)
+	return err == nil && filepath.IsLocal(rel)
+}
+
+func (f *file) bounds(src *source, c *Config) error {
+	const mostWorkers = 500 // each has a connection to the database
+	if c.Workers > mostWorkers {
+		return src.bad("max_workers", "is %d: it has to be between 1 and %d", c.Workers, mostWorkers)
+	}
+	if c.Rescan < time.Second {
+		return src.bad("rescan", "is %s: it has to be at least a second", c.Rescan)
+	}
+	if c.ManifestTimeout < time.Second {
+		return src.bad("manifest_timeout", "is %s: it has to be at least a second", c.ManifestTimeout)
+	}
+	if strings.TrimSpace(c.Import.Namespace) == "" {
+		return src.bad("annotation_namespace", "is empty: clients find annotations by it")
+	}
+	if c.Web.Listen == "" {
+		return nil
+	}
+	_, number, err := net.SplitHostPort(c.Web.Listen)
+	if err == nil {
+		_, err = strconv.ParseUint(number, 10, 16)
+	}
+	if err != nil {
+		return src.bad("web.listen", "is %s: give an address and a port such as 127.0.0.1:8080, or \"\" for no page", quote(c.Web.Listen))
+	}
+	return nil
+}
+
+func (f *file) logLevel(src *source, c *Config) error {
+	switch strings.ToLower(f.LogLevel) {
+	case "debug":
+		c.Log.Level = slog.LevelDebug
+	case "info":
+		c.Log.Level = slog.LevelInfo
+	case "warning", "warn":
+		c.Log.Level = slog.LevelWarn
+	case "error", "critical":
+		c.Log.Level = slog.LevelError
+	default:
+		return src.bad("log_level", "is %s: allowed are debug, info, warning and error", quote(f.LogLevel))
+	}
+	return nil
+}
+
+func (f *file) roles(src *source, c *Config) error {
+	for i, r := range f.Roles {
+		at := "roles[" + strconv.Itoa(i) + "]"
+		if !slices.Contains([]Role{Watch, Work, Web}, Role(r)) {
+			return src.bad(at, "is %s: allowed are watch, work and web", quote(r))
+		}
+		if slices.Contains(c.Roles, Role(r)) {
+			return src.bad(at, "names %s twice", quote(r))
+		}
+		c.Roles = append(c.Roles, Role(r))
+	}
+	if len(c.Roles) == 0 {
+		return src.bad("roles", "is empty: name at least one of watch, work and web")
+	}
+	return nil
+}
+
+func (f *file) backend(src *source, c *Config) error {
+	c.Backend = Repository
+	if c.OMERO.Host != "" {
+		c.Backend = OMERO
+	}
+	if f.Backend != nil {
+		c.Backend = Backend(*f.Backend)
+	}
+	if c.Backend != Repository && c.Backend != OMERO {
+		return src.bad("backend", "is %s: allowed are repository and omero", quote(string(c.Backend)))
+	}
+	return nil
+}
+
+func (f *file) legacyFolder(src *source, c *Config) error {
+	l := Legacy{Folder: f.Legacy.Folder, Root: cmp.Or(f.Legacy.Root, c.BaseDir), PathMap: f.Legacy.PathMap}
+	if l.Folder != "" && (!isName(l.Folder) || strings.ContainsAny(l.Folder, "{}")) {
+		return src.bad("legacy.folder", "is %s: give the folder's name, not a path, or \"\" for none", quote(l.Folder))
+	}
+	if err := absolute(src, "legacy.root", l.Root); err != nil {
+		return err
+	}
+	if !below(c.BaseDir, l.Root) || strings.ContainsAny(l.Root, "{}") {
+		return src.bad("legacy.root", "is %s: give a folder below base_dir %s", quote(l.Root), c.BaseDir)
+	}
+	l.Root = filepath.Clean(l.Root)
+	for _, prefix := range slices.Sorted(maps.Keys(l.PathMap)) {
+		if strings.TrimSpace(prefix) == "" {
+			return src.bad("legacy.path_map", "has an empty prefix: name what paths begin with")
+		}
+		if err := absolute(src, "legacy.path_map."+prefix, l.PathMap[prefix]); err != nil {
+			return err
+		}
+	}
+	c.Legacy = l
+	return nil
+}
+
+// ignore checks patterns the way that the watcher understands them: for a
+// name, or for the last components of a folder's path.
+func (f *file) ignore(src *source, _ *Config) error {
+	for i, pattern := range f.Ignore {
+		at := "ignore[" + strconv.Itoa(i) + "]"
+		parts := strings.Split(strings.Trim(path.Clean(pattern), "/"), "/")
+		valid := pattern != "" && (len(parts) > 1 || !strings.Contains(pattern, "/"))
+		for _, part := range parts {
+			valid = valid && isGlob(part)
+		}
+		if !valid {
+			return src.bad(at, "is %s: give a name or a pattern such as *.tmp, or several between slashes", quote(pattern))
+		}
+	}
+	return nil
+}
+
+// isGlob reports whether a text is a pattern for one name.
+func isGlob(text string) bool {
+	_, err := path.Match(text, "x")
+	return err == nil && isName(text)
+}
