@@ -14,7 +14,6 @@ import (
 
 	"biomero-importer/agent/config"
 	"biomero-importer/agent/engine"
-	"biomero-importer/agent/intake"
 	"biomero-importer/agent/logging"
 	"biomero-importer/agent/order"
 	"biomero-importer/agent/postgres"
@@ -190,10 +189,11 @@ func (s *service) run(ctx context.Context, abort <-chan struct{}, ready func(run
 		}
 	}
 	if has(s.config, config.Watch) {
-		if _, _, err := s.watcher(); err != nil {
+		in, _, err := s.watcher()
+		if err != nil {
 			return err
 		}
-		reporter := &intake.Reporter{Store: s.store, Share: s.share, Log: s.log}
+		reporter := in.Reporter()
 		first.Go(fail("watching", func() error { return s.watch(all) }))
 		reporting.Go(fail("reporting", func() error { return reporter.Run(last) }))
 	}

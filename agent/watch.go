@@ -24,10 +24,10 @@ func (s *service) watcher() (*intake.Intake, *watcher.Watcher, error) {
 		return nil, nil, &order.Error{Class: order.Invalid, Reason: "ignore: " + err.Error(), Err: err}
 	}
 	settings := intake.Config{Ignored: ignored, ManifestTimeout: c.ManifestTimeout, PathMap: c.Legacy.PathMap}
-	options := watcher.Options{Ignore: c.Ignore, Rescan: c.Rescan, Log: s.log}
+	options := watcher.Options{Ignore: c.Ignore, FullScan: c.FullScan, ScanRate: c.ScanRate, Log: s.log}
 	for i := range c.Rules {
 		rule := &c.Rules[i]
-		taken := intake.Rule{Path: rule.Path, Settle: rule.Settle, AllowAnyUser: rule.AllowAnyUser}
+		taken := intake.Rule{Path: rule.Path, Settle: rule.Settle, AllowAnyUser: rule.AllowAnyUser, OnChange: rule.OnChange}
 		if rule.Order != nil {
 			taken.Order = rule.Order.Expand
 		}
@@ -38,18 +38,20 @@ func (s *service) watcher() (*intake.Intake, *watcher.Watcher, error) {
 		options.Rules = append(options.Rules, watcher.Rule{
 			Path: rule.Path, Settle: rule.Settle, Unit: units[rule.Unit], Include: rule.Include, Exclude: rule.Exclude,
 			Control: order.ManifestGlobs, ControlOnly: rule.Order == nil,
+			Mode: modes[rule.Mode], ScanInterval: rule.ScanInterval, DoneMarker: rule.DoneMarker,
 		})
 	}
 	if c.Legacy.Folder != "" {
 		path := filepath.Join(c.Legacy.Root, "{group}", c.Legacy.Folder)
 		settings.Rules = append(settings.Rules, intake.Rule{Path: path, Settle: legacySettle, Legacy: true})
 		options.Rules = append(options.Rules, watcher.Rule{
-			Path: path, Control: []string{order.LegacyGlob}, ControlOnly: true,
+			Path: path, Control: []string{order.LegacyGlob}, ControlOnly: true, ScanInterval: c.ScanInterval,
 		})
 	}
+	var watch *watcher.Watcher
+	settings.Measure = func(ctx context.Context, path string) (watcher.Drop, bool, error) { return watch.Measure(ctx, path) }
 	in := intake.New(settings, s.store, s.share, s.repo, s.log)
-	watch, err := watcher.New(options, in)
-	if err != nil {
+	if watch, err = watcher.New(options, in); err != nil {
 		return nil, nil, &order.Error{Class: order.Invalid, Reason: err.Error(), Err: err}
 	}
 	return in, watch, nil
@@ -123,6 +125,10 @@ func pause(ctx context.Context) bool {
 // legacySettle is how long files named by a legacy order must not change. Most
 // have been there for long; those that are still being copied are waited for.
 const legacySettle = 3 * time.Second
+
+var modes = map[config.Mode]watcher.Mode{
+	config.AutoMode: watcher.ModeAuto, config.Events: watcher.ModeEvents, config.Scan: watcher.ModeScan, config.Both: watcher.ModeBoth,
+}
 
 var units = map[config.Unit]watcher.Unit{
 	config.Auto: watcher.Auto, config.File: watcher.File, config.Folder: watcher.Folder,

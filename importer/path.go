@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -143,16 +145,24 @@ func (s *Share) Check(path string) (resolved string, info fs.FileInfo, err error
 }
 
 // Glob lists what matches an absolute pattern (path.Match syntax) below the
-// share, spelled as the pattern's folder is. It ends early with ctx.
+// share, spelled as the pattern's folder is. A folder that cannot be listed
+// counts as empty. It ends early with ctx.
 func (s *Share) Glob(ctx context.Context, pattern string) ([]string, error) {
 	rel, err := s.Rel(pattern)
 	if err != nil {
 		return nil, err
 	}
-	names, err := fs.Glob(cancelFS{s.Root().FS(), ctx}, rel)
-	// It takes a folder that it cannot list for an empty one.
-	if err = errors.Join(err, ctx.Err()); err != nil {
-		return nil, fmt.Errorf("looking for %q: %w", pattern, err)
+	names := []string{"."}
+	for part := range strings.SplitSeq(rel, "/") {
+		var next []string
+		for _, dir := range names {
+			matches, err := s.matchIn(ctx, dir, part)
+			if err != nil {
+				return nil, fmt.Errorf("looking for %q: %w", pattern, err)
+			}
+			next = append(next, matches...)
+		}
+		names = next
 	}
 	for i, name := range names {
 		names[i] = filepath.Join(s.dir, name)
@@ -160,18 +170,47 @@ func (s *Share) Glob(ctx context.Context, pattern string) ([]string, error) {
 	return names, nil
 }
 
-// cancelFS is a filesystem that has nothing once its context ends.
-type cancelFS struct {
-	fs.FS
-	ctx context.Context //nolint:containedctx // fs.Glob takes none
+// matchIn lists what in a folder matches one part of a pattern. It looks at ctx
+// before each name: there can be very many, and a match can take long.
+func (s *Share) matchIn(ctx context.Context, dir, part string) (matches []string, err error) {
+	if !strings.ContainsAny(part, `*?[\`) {
+		name := path.Join(dir, part)
+		if _, err := s.Root().Stat(name); err != nil {
+			return nil, nothing(err)
+		}
+		return []string{name}, ctx.Err()
+	}
+	// Whatever has a name that matched: opening a pipe would never end.
+	folder, err := s.Root().OpenFile(dir, os.O_RDONLY|syscall.O_DIRECTORY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, nothing(err)
+	}
+	names, err := folder.Readdirnames(-1)
+	if err = errors.Join(err, folder.Close()); err != nil {
+		return nil, nothing(err)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		ok, err := path.Match(part, name)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			matches = append(matches, path.Join(dir, name))
+		}
+	}
+	return matches, ctx.Err()
 }
 
-// ReadDir implements fs.ReadDirFS.
-func (c cancelFS) ReadDir(name string) ([]fs.DirEntry, error) {
-	if err := c.ctx.Err(); err != nil {
-		return nil, err
+// nothing is nil for an error that says that no more is to be found.
+func nothing(err error) error {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) || IsUnusable(err) {
+		return nil
 	}
-	return fs.ReadDir(c.FS, name)
+	return err
 }
 
 // Zarr reads the OME-Zarr folder at path and checks that a container of this

@@ -1,8 +1,10 @@
 package importer_test
 
 import (
+	"context"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -102,4 +104,53 @@ func TestShare_below_a_linked_folder_keeps_the_configured_spelling(t *testing.T)
 	resolved, _, err := share.Check(filepath.Join(alias, "a.tif"))
 	require.NoError(t, err)
 	require.Equal(t, filepath.Join(alias, "a.tif"), resolved)
+}
+
+func TestShare_Glob_listsWhatMatches(t *testing.T) {
+	t.Parallel()
+	share, dir, outside := newShare(t)
+	for _, name := range []string{"run 1/a.tif", "run 1/b.czi", "run 2/a.tif", "run [3]/a.tif"} {
+		require.NoError(t, os.MkdirAll(filepath.Join(dir, filepath.Dir(name)), 0o755))
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte("pixels"), 0o644))
+	}
+	require.NoError(t, os.Symlink(filepath.Dir(outside), filepath.Join(dir, "run 4")))
+	for pattern, want := range map[string][]string{
+		"*.tif":           {"a.tif"},
+		"run ?/*":         {"run 1/a.tif", "run 1/b.czi", "run 2/a.tif"},
+		"run*/a.tif":      {"run 1/a.tif", "run 2/a.tif", "run [3]/a.tif"},
+		`run \[3\]/a.t?f`: {"run [3]/a.tif"},
+		"run 4/*":         nil,
+		"none/*":          nil,
+		"a.tif/*":         nil,
+	} {
+		found, err := share.Glob(t.Context(), filepath.Join(dir, pattern))
+		require.NoError(t, err)
+		for i := range found {
+			found[i] = strings.TrimPrefix(found[i], dir+"/")
+		}
+		require.ElementsMatch(t, want, found, pattern)
+	}
+}
+
+// dwindling is a context that ends after some looks at it.
+type dwindling struct {
+	context.Context //nolint:containedctx // it is one
+	looks           int
+}
+
+func (d *dwindling) Err() error {
+	if d.looks--; d.looks < 0 {
+		return context.Canceled
+	}
+	return nil
+}
+
+func TestShare_Glob_endsAmongTheNamesOfAFolder(t *testing.T) {
+	t.Parallel()
+	share, dir, _ := newShare(t)
+	for i := range 100 {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, strconv.Itoa(i)), nil, 0o644))
+	}
+	_, err := share.Glob(&dwindling{t.Context(), 50}, filepath.Join(dir, "*.czi"))
+	require.ErrorIs(t, err, context.Canceled)
 }

@@ -3,6 +3,7 @@ package watcher
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"time"
 )
 
@@ -10,6 +11,7 @@ const (
 	maxBatch   = 10_000
 	lull       = 5 * time.Millisecond   // a batch goes when nothing joined it for so long
 	maxLull    = 100 * time.Millisecond // or when its first drop has waited so long
+	maxJoin    = 2 * time.Second        // or so long, if more that may join it is due
 	minBackoff = 250 * time.Millisecond
 	maxBackoff = 30 * time.Second
 )
@@ -55,18 +57,26 @@ func (b *batch) add(now time.Duration, it item) {
 	}
 }
 
-// flushAt is when the batch is to be sent.
-func (b *batch) flushAt() time.Duration {
-	if b.room() <= 0 {
+// flushAt is when the batch is to be sent, if more is due that may join it or not.
+func (b *batch) flushAt(more bool) time.Duration {
+	switch {
+	case b.room() <= 0:
 		return 0
+	case more:
+		return b.first + maxJoin
+	default:
+		return min(b.first+maxLull, b.last+lull)
 	}
-	return min(b.first+maxLull, b.last+lull)
 }
 
 // sendBatch gives the batch to the sink if that is idle.
 func (l *loop) sendBatch() {
 	now := l.now()
-	if l.count() == 0 || len(l.sent) > 0 || now < max(l.flushAt(), l.holdUntil) {
+	if l.count() == 0 || len(l.sent) > 0 || now < max(l.flushAt(l.queue.isDue(now)), l.holdUntil) {
+		return
+	}
+	// What came back while the sink was taking it settled once more.
+	if l.others = slices.DeleteFunc(l.others, l.wasTaken); l.count() == 0 {
 		return
 	}
 	controls := min(len(l.controls), maxBatch)
@@ -104,15 +114,42 @@ func (l *loop) returned(ctx context.Context, err error) {
 	}
 }
 
+// keeper is the folder that knows whether the drop was taken. It may have gone
+// and come back since the drop was found: nil while it is not there.
+func (l *loop) keeper(it *item) *node {
+	dir, _ := split(it.drop.Path)
+	return l.nodes[dir]
+}
+
+// wasTaken reports, and takes note, that the sink took the drop in the meantime.
+func (l *loop) wasTaken(it item) bool {
+	n := l.keeper(&it)
+	if n == nil || !n.known.has(it.drop.Mark) {
+		return false
+	}
+	switch u := it.unit; {
+	case u == nil:
+		l.settler.accept(it.key, it.digest)
+	case u.taken.mark != 0:
+		return false // it is again as it once was
+	default:
+		u.accept(&it.measure)
+	}
+	return true
+}
+
 func (l *loop) accept(it *item) {
+	if n := l.keeper(it); n != nil {
+		n.known.add(it.drop.Mark)
+		if r := l.reading; r != nil && r.node == n {
+			r.met = append(r.met, it.drop.Mark) // the listing may have passed it by
+		}
+	}
 	if it.unit == nil {
 		l.settler.accept(it.key, it.digest)
 		return
 	}
-	it.unit.taken = it.measure
-	if it.unit.state == inflight && it.unit.sum == it.measure {
-		it.unit.state = offered
-	}
+	it.unit.accept(&it.measure)
 }
 
 // refuse lets the drop settle once more, so that what is offered again is what

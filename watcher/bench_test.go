@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/time/rate"
 )
 
 // plant makes a tree of empty files.
@@ -32,6 +33,10 @@ func plant(b *testing.B, files, folders int) string {
 type counter struct {
 	n, want int
 	done    chan struct{}
+}
+
+func (c *counter) Known(_ context.Context, folders []string) ([][]uint64, error) {
+	return make([][]uint64, len(folders)), nil
 }
 
 func (c *counter) Settled(_ context.Context, drops []Drop) error {
@@ -71,7 +76,7 @@ func BenchmarkScan(b *testing.B) {
 	dir := plant(b, files, folders)
 	w, err := New(Options{Rules: []Rule{{Path: dir}}, Log: slog.New(slog.DiscardHandler)}, &counter{})
 	require.NoError(b, err)
-	l := newLoop(w)
+	l := newLoop(w, newAnchor(dir), rate.NewLimiter(rate.Inf, 0), 0, 1)
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)

@@ -134,3 +134,106 @@ func TestSettleZeroWaitsForASecondLook(t *testing.T) {
 	require.Len(t, box.wait(t, 2), 2)
 	require.Equal(t, "moved.tif", filepath.Base(box.paths()[0]))
 }
+
+// Where nothing tells that a control file went, the next listing does, however
+// many files it held back.
+func TestControlFileThatWentHoldsNothing(t *testing.T) {
+	t.Parallel()
+	const files = maxNames + 8
+	dir := t.TempDir()
+	for i := range files {
+		write(t, fmt.Sprintf("%s/%d.tif", dir, i), "x")
+	}
+	control := write(t, dir+"/order.yml", "x")
+	l := still(t, Options{Rules: []Rule{{Path: dir, Settle: time.Millisecond, Mode: ModeScan, Control: []string{"*.yml"}}}})
+	l.scanAll(t.Context())
+	require.NoError(t, os.Remove(control))
+	l.scanAll(t.Context())
+	late := time.After(deadline)
+	for l.count() < files {
+		select {
+		case <-late:
+			require.FailNow(t, "files are held back", "%d came", l.count())
+		case <-time.After(time.Millisecond):
+			l.lookDue(t.Context())
+		}
+	}
+}
+
+// A control file does not wait for files that wait for each other.
+func TestControlFileIsNotGathered(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	l := still(t, Options{Rules: []Rule{{Path: dir, Settle: time.Minute, Control: []string{"*.yml"}}}})
+	for _, name := range []string{"old.tif", "new.tif", "order.yml"} {
+		write(t, dir+"/"+name, "x")
+	}
+	l.scanAll(t.Context())
+	n := l.nodes[dir]
+	key := n.key(l.seed, "old.tif")
+	st := l.settler.files[key]
+	st.since -= 70_000
+	l.settler.files[key] = st
+	l.queue.remove(n)
+	l.look(t.Context(), n)
+	require.Zero(t, l.count(), "it waits for the other one")
+	require.LessOrEqual(t, n.due-l.now(), millis(n.quiet(control)))
+}
+
+// More files than a batch holds, all held back, cost no more than few.
+func TestManyHeldFilesRest(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	l := still(t, Options{Rules: []Rule{{Path: dir, Settle: time.Millisecond, Control: []string{"*.yml"}}}})
+	for i := range maxBatch + 50 {
+		write(t, fmt.Sprintf("%s/%d.tif", dir, i), "x")
+	}
+	l.scanAll(t.Context())
+	n := l.nodes[dir]
+	n.expect("order.yml")
+	late := time.After(deadline)
+	for n.queuer >= 0 && n.due <= l.now()+2*time.Second { // all have settled, and none can go
+		select {
+		case <-late:
+			require.FailNow(t, "it does not rest")
+		case <-time.After(time.Millisecond):
+			l.lookDue(t.Context())
+		}
+	}
+	require.Zero(t, l.count())
+	n.release("order.yml")
+	l.wake()
+	l.lookDue(t.Context())
+	require.Equal(t, maxBatch, l.count())
+}
+
+// A place full of unsettled files has room for the manifest that they wait for.
+func TestControlFileAlwaysHasRoom(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	l := still(t, Options{Rules: []Rule{{Path: dir, Settle: time.Hour, Control: []string{"*.yml"}}}})
+	l.settler.max = 40
+	for i := range 50 {
+		write(t, fmt.Sprintf("%s/%d.tif", dir, i), "x")
+	}
+	l.scanAll(t.Context())
+	require.Len(t, l.settler.files, 20)
+	write(t, dir+"/order.yml", "x")
+	l.scanAll(t.Context())
+	require.Len(t, l.settler.files, 21)
+	require.Contains(t, l.settler.files, l.nodes[dir].key(l.seed, "order.yml"))
+}
+
+// A manifest that is taken away and put back as it was is offered again: whoever
+// reads it may have seen that it was gone.
+func TestControlFileThatComesBackIsOfferedAgain(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	box := newInbox()
+	start(t, box, Options{Rules: []Rule{{Path: dir + "/in", Settle: settle, Control: []string{"*.yml"}}}})
+	path := write(t, dir+"/in/order.yml", "x")
+	box.wait(t, 1)
+	require.NoError(t, os.Rename(path, dir+"/order.yml"))
+	require.NoError(t, os.Rename(dir+"/order.yml", path))
+	require.Equal(t, path, box.wait(t, 2)[1].Path)
+}

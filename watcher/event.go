@@ -47,8 +47,11 @@ func (l *loop) event(_ context.Context, ev fsnotify.Event) {
 		return
 	}
 	why := glanced
-	if ev.Has(fsnotify.Create) || ev.Has(fsnotify.Write) {
+	switch {
+	case ev.Has(fsnotify.Write):
 		why = touched
+	case ev.Has(fsnotify.Create):
+		why = created
 	}
 	if old, ok := movedFrom(ev); ok {
 		if _, unsettled := l.moved[old]; !unsettled {
@@ -61,11 +64,10 @@ func (l *loop) event(_ context.Context, ev fsnotify.Event) {
 		names = make(map[string]how, 1)
 		l.touches[parent] = names
 	}
-	if why == placed || names[name] == glanced {
-		names[name] = why
-	} else if names[name] == placed && why == touched {
-		names[name] = touched
+	if names[name] == touched && why == created {
+		return // written to, whichever came first
 	}
+	names[name] = names[name].then(why)
 }
 
 // vanished takes a path that was removed or renamed away.
@@ -76,10 +78,18 @@ func (l *loop) vanished(parent *node, path, name string, renamed bool) {
 	}
 	if parent != nil {
 		if why, ok := l.touches[parent][name]; ok {
-			unsettled = unsettled || (why == touched && parent.counts(&l.match.ignore, name))
+			unsettled = unsettled || ((why == touched || why == created) && parent.counts(&l.match.ignore, name))
 			delete(l.touches[parent], name)
 		}
-		unsettled = l.settler.forget(key(l.seed, parent.hash, name)) || unsettled
+		unsettled = l.settler.forget(parent.key(l.seed, name)) || unsettled
+		if u := parent.units[name]; u != nil {
+			unsettled = unsettled || u.state == pending
+			l.endUnit(parent, u)
+		} else if l.units > 0 {
+			if u, _ := parent.partOf(name); u != nil {
+				l.disturb(u)
+			}
+		}
 		delete(parent.names, name)
 		if parent.release(name) {
 			l.wake()
@@ -96,6 +106,12 @@ func (l *loop) vanished(parent *node, path, name string, renamed bool) {
 // flush looks at what the events spoke of.
 func (l *loop) flush(ctx context.Context) {
 	for n, names := range l.touches {
+		if n.place != nil && !n.ready && !n.dead {
+			if len(names) > maxNames { // its listing will find them
+				delete(l.touches, n)
+			}
+			continue
+		}
 		delete(l.touches, n)
 		if len(names) > 0 && !n.dead {
 			l.visit(ctx, n, names)
@@ -112,16 +128,26 @@ func (l *loop) flush(ctx context.Context) {
 }
 
 func (l *loop) visit(ctx context.Context, n *node, names map[string]how) {
-	f, err := openFolder(n.root, n.path)
+	f, err := openFolder(l.root.anchor, n.path)
 	if err != nil {
+		l.doubt(n)
 		l.unreadable(ctx, n, err)
 		return
 	}
 	defer f.close()
 	for name, why := range names {
 		in, err := f.look(name)
+		if gone(err) {
+			continue // its own event takes note
+		}
 		if err != nil {
-			continue // gone: its own event, or the next scan, takes note
+			l.doubt(n)
+			continue
+		}
+		if why == created {
+			if why = touched; (in.links == 1 || in.isDir()) && l.movedIn(n, f, name) {
+				why = placed
+			}
 		}
 		child := n.children[name]
 		if child != nil && (!in.isDir() || (child.id != fileID{} && child.id != in.id)) {
@@ -129,22 +155,51 @@ func (l *loop) visit(ctx context.Context, n *node, names map[string]how) {
 		}
 		switch {
 		case in.isDir():
-			l.subfolder(n, name, why)
+			l.subfolder(ctx, n, name, why)
 		case in.isLink():
 			l.noteLink(ctx, n, name)
 		case in.isFile():
-			l.touch(n, name, &in, why)
+			l.touch(n, f, name, &in, why)
 		}
 	}
 }
 
 // touch takes a look at a file that an event spoke of.
-func (l *loop) touch(n *node, name string, in *info, why how) {
-	switch k := n.kindOf(&l.match.ignore, name); k {
+func (l *loop) touch(n *node, f *folder, name string, in *info, why how) {
+	k := n.kindOf(&l.match.ignore, name)
+	if k == data && l.units > 0 {
+		if u, sure := n.partOf(name); u != nil {
+			l.disturb(u)
+			if sure {
+				return
+			}
+		}
+	}
+	switch k {
 	case part:
 		l.disturb(n.unit)
+	case mainly:
+		l.mainSeen(n, name, in, why)
+	case done:
+		about, _ := n.place.rule.marker.about(name)
+		l.markSeen(n, f, about)
 	case data, control:
-		l.saw(n, name, k, in, l.tick(), why)
+		l.saw(n, f, name, k, in, l.tick(), why)
 	case nothing:
+		n.parts = n.parts || n.isSlide(name)
 	}
+}
+
+// movedIn reports whether what appeared in the folder, under no other name, had
+// been made elsewhere: before the folder was watched, or it would have been met
+// then.
+func (l *loop) movedIn(n *node, f *folder, name string) bool {
+	if !n.fs.local || n.since == 0 {
+		return false
+	}
+	if _, _, remembered := l.settler.due(n.key(l.seed, name), l.tick(), 0); remembered {
+		return false
+	}
+	born, ok := f.born(name)
+	return ok && born.Nano()+int64(granule) < n.since
 }

@@ -15,7 +15,7 @@ var DefaultIgnore = []string{
 	".processed", ".analyzed", ".analysis", ".omerodata",
 	".Uploaded", ".failed_uploads",
 	"*.receipt.json", "*.rejected.txt",
-	"*~", "*.tmp", "*.part", "*.partial", "*.filepart", "*.crdownload", "*.swp",
+	"*~", "*.tmp", "*.part", "*.partial", "*.filepart", "*.crdownload", "*.swp", ".rsync-partial",
 	".nfs*", ".smbdelete*", ".~lock*",
 	"Thumbs.db", ".DS_Store", "._*",
 	// rsync writes to .name.XXXXXX before it renames.
@@ -153,9 +153,13 @@ func newIgnore(patterns []string) (ignore, error) {
 	return ig, nil
 }
 
-// folder reports whether a pattern with slashes covers the folder with these
-// path components, for a rule that spells out component i where literal(i).
-func (ig *ignore) folder(comps []string, literal func(i int) bool) bool {
+// folder reports whether a pattern with slashes covers the folder at path, for
+// a rule that spells out component i where literal(i).
+func (ig *ignore) folder(path string, literal func(i int) bool) bool {
+	if len(ig.paths) == 0 {
+		return false
+	}
+	comps := splitPath(path)
 	for _, pattern := range ig.paths {
 		first := len(comps) - len(pattern)
 		if first < 0 {
@@ -163,7 +167,7 @@ func (ig *ignore) folder(comps []string, literal func(i int) bool) bool {
 		}
 		matched, asked := true, true
 		for i, p := range pattern {
-			if ok, err := path.Match(p, lower(comps[first+i])); !ok || err != nil {
+			if ok, err := filepath.Match(p, lower(comps[first+i])); !ok || err != nil {
 				matched = false
 				break
 			}

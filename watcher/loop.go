@@ -4,24 +4,28 @@ import (
 	"context"
 	"hash/maphash"
 	"time"
+
+	"golang.org/x/time/rate"
 )
 
-// loop is one run of a watcher. Only its own goroutine touches it.
+// loop watches one root. Only its own goroutine touches it, so that a filesystem
+// that hangs holds up nothing but what lies on it.
 type loop struct {
 	*Watcher
+	root    *root
 	settler *settler
 	notify  *notifier
+	limit   *rate.Limiter // of entries that scans look at
 	seed    maphash.Seed
-	start   time.Time
+	clock   clock
 	buf     []byte // for reading folders
 
-	roots   []*root
 	nodes   map[string]*node // by path
-	queue   queue            // folders with unsettled files, by when to look
-	lists   []*node          // folders to be listed, last first
+	queue   queue            // folders with unsettled files or units, by when to look
 	held    map[*node]struct{}
 	touches map[*node]map[string]how // names that events spoke of since the last look
 	moved   map[string]time.Duration // old paths of what moved while unsettled, and when
+	units   int                      // of several files, so that few files are asked about them
 
 	jobs     chan walkJob
 	measured chan walkDone
@@ -29,10 +33,11 @@ type loop struct {
 	walking  bool
 
 	batch
+	recall
 	scan
 }
 
-// run is the loop: events first, then one folder to list, then what is due.
+// run is the loop: events first, then a little scanning, then what is due.
 func (l *loop) run(ctx context.Context) error {
 	l.notify = newNotifier(ctx, l.log)
 	timer := time.NewTimer(0)
@@ -40,7 +45,8 @@ func (l *loop) run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		l.drain(ctx)
 		l.flush(ctx)
-		l.pollRoots(ctx)
+		l.pollRoot(ctx)
+		l.ask()
 		l.scanStep(ctx)
 		l.lookDue(ctx)
 		l.sendBatch()
@@ -56,20 +62,23 @@ func (l *loop) run(ctx context.Context) error {
 		case <-l.notify.lost:
 			if !l.again {
 				l.again = true
-				l.log.WarnContext(ctx, "file events were lost: scanning everything")
+				l.log.WarnContext(ctx, "file events were lost: scanning everything", l.root.attr())
 			}
 		case err := <-l.back:
 			l.returned(ctx, err)
+		case answer := <-l.answers:
+			l.recalled(ctx, answer)
 		case done := <-l.measured:
 			l.walked(ctx, &done)
 		case <-timer.C:
 		}
 	}
+	l.endReading()
 	return l.notify.close()
 }
 
 // now is the time since the start of the run, by the monotonic clock.
-func (l *loop) now() time.Duration { return time.Since(l.start) }
+func (l *loop) now() time.Duration { return time.Since(l.clock.start) }
 
 func (l *loop) tick() tick {
 	return tick(l.now() / time.Millisecond) //nolint:gosec // wraps, as a tick does
@@ -78,15 +87,21 @@ func (l *loop) tick() tick {
 // pause is the time to the next thing that is due without an event.
 func (l *loop) pause() time.Duration {
 	now := l.now()
-	if len(l.lists) > 0 {
-		return 0
+	at := l.nextPoll
+	if !l.running {
+		at = min(at, max(l.nextScan, l.scanFree))
 	}
-	at := min(l.nextPoll, l.nextScan)
+	if len(l.lists) > 0 || l.reading != nil {
+		at = min(at, l.scanFree)
+	}
+	if len(l.asks) > 0 && len(l.asked) == 0 {
+		at = min(at, l.askAt)
+	}
 	if len(l.queue) > 0 && l.room() > 0 {
 		at = min(at, max(l.queue[0].due, l.holdUntil))
 	}
 	if l.count() > 0 && len(l.sent) == 0 {
-		at = min(at, l.flushAt())
+		at = min(at, max(l.flushAt(l.queue.isDue(now)), l.holdUntil))
 	}
 	return max(at-now, 0)
 }

@@ -30,6 +30,10 @@ type inbox struct {
 
 func newInbox() *inbox { return &inbox{signal: make(chan struct{}, 1)} }
 
+func (s *inbox) Known(_ context.Context, folders []string) ([][]uint64, error) {
+	return make([][]uint64, len(folders)), nil
+}
+
 func (s *inbox) Settled(_ context.Context, drops []Drop) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -14,6 +14,7 @@ type place struct {
 	rule     *rule
 	dir      string
 	captures map[string]string
+	gathering
 }
 
 // cursor is a rule whose path matched a folder as far as the folder goes.
@@ -24,7 +25,7 @@ type cursor struct {
 
 // spot is what the rules make of one folder.
 type spot struct {
-	comps   []string // of the folder's path
+	depth   int      // components of the folder's path
 	cursors []cursor // rules whose folders may lie below
 	place   *place   // the rule that files here belong to, nil for none
 }
@@ -72,6 +73,20 @@ func (m *matcher) roots() []string {
 	})
 }
 
+// below returns the rules of one of the roots.
+func (m *matcher) below(root string) (list []*rule) {
+	for _, r := range m.rules {
+		dir := "/"
+		for i := range r.prefix {
+			dir = join(dir, r.comps[i].literal)
+		}
+		if below(dir, root) {
+			list = append(list, r)
+		}
+	}
+	return list
+}
+
 // root returns the spot of one of the roots.
 func (m *matcher) root(dir string) spot {
 	s := spot{}
@@ -79,19 +94,21 @@ func (m *matcher) root(dir string) spot {
 		s.cursors = append(s.cursors, cursor{rule: r})
 	}
 	s.settle("/")
+	at := "/"
 	for _, name := range splitPath(dir) {
-		s, _ = m.child(&s, name)
+		at = join(at, name)
+		s, _ = m.child(&s, at)
 	}
 	return s
 }
 
-// child returns the spot of the folder name below s, and false if no rule has
-// anything to find there.
-func (m *matcher) child(s *spot, name string) (spot, bool) {
-	depth := len(s.comps)
-	next := spot{comps: append(slices.Clone(s.comps), name)}
+// child returns the spot of the folder at path, which lies directly in that of
+// s, and false if no rule has anything to find there.
+func (m *matcher) child(s *spot, path string) (spot, bool) {
+	depth, name := s.depth, filepath.Base(path)
+	next := spot{depth: depth + 1}
 	ignored := m.ignore.base.match(name)
-	covered := func(r *rule) bool { return m.ignore.folder(next.comps, r.spells) }
+	covered := func(r *rule) bool { return m.ignore.folder(path, r.spells) }
 	for _, c := range s.cursors {
 		comp := &c.rule.comps[depth]
 		values, ok := comp.match(name)
@@ -103,7 +120,7 @@ func (m *matcher) child(s *spot, name string) (spot, bool) {
 	if s.place != nil && !ignored && !covered(s.place.rule) {
 		next.place = s.place
 	}
-	next.settle("/" + strings.Join(next.comps, "/"))
+	next.settle(path)
 	return next, next.place != nil || len(next.cursors) > 0
 }
 
@@ -112,7 +129,7 @@ func (m *matcher) child(s *spot, name string) (spot, bool) {
 func (s *spot) settle(dir string) {
 	var ended []cursor
 	s.cursors = slices.DeleteFunc(s.cursors, func(c cursor) bool {
-		if len(c.rule.comps) > len(s.comps) {
+		if len(c.rule.comps) > s.depth {
 			return false
 		}
 		ended = append(ended, c)

@@ -15,9 +15,11 @@ func resolve(m *matcher, dir string) (spot, bool) {
 			continue
 		}
 		s := m.root(root)
+		at := root
 		for _, name := range splitPath(strings.TrimPrefix(dir, root)) {
 			var ok bool
-			if s, ok = m.child(&s, name); !ok {
+			at = join(at, name)
+			if s, ok = m.child(&s, at); !ok {
 				return spot{}, false
 			}
 		}
@@ -102,7 +104,13 @@ func TestNewRefuses(t *testing.T) {
 		`control: glob ""`:              {Rules: []Rule{{Path: "/a", Control: []string{""}}}},
 		`ignore: glob "[x"`:             {Rules: []Rule{{Path: "/a"}}, Ignore: []string{"[x"}},
 		`ignore pattern "a/[x"`:         {Rules: []Rule{{Path: "/a"}}, Ignore: []string{"a/[x"}},
-		"rescan is -1ns":                {Rules: []Rule{{Path: "/a"}}, Rescan: -1},
+		"full scan is -1ns":             {Rules: []Rule{{Path: "/a"}}, FullScan: -1},
+		"scan rate -1":                  {Rules: []Rule{{Path: "/a"}}, ScanRate: -1},
+		"scan interval is -1ns":         {Rules: []Rule{{Path: "/a", ScanInterval: -1}}},
+		"unknown mode 4":                {Rules: []Rule{{Path: "/a", Mode: 4}}},
+		`done marker ".done"`:           {Rules: []Rule{{Path: "/a", DoneMarker: ".done"}}},
+		`done marker "{name}"`:          {Rules: []Rule{{Path: "/a", DoneMarker: "{name}"}}},
+		`done marker "x/{name}"`:        {Rules: []Rule{{Path: "/a", DoneMarker: "x/{name}"}}},
 	} {
 		_, err := New(opts, newInbox())
 		require.ErrorContains(t, err, want)

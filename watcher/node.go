@@ -1,8 +1,9 @@
 package watcher
 
 import (
-	"container/heap"
 	"hash/maphash"
+	"path/filepath"
+	"slices"
 	"time"
 )
 
@@ -11,31 +12,53 @@ import (
 // does not grow with the number of files under way.
 const maxNames = 32
 
-// node is one watched folder.
+// node is one folder.
 type node struct {
 	spot
 	path     string
-	root     string
-	parent   *node // nil for a root
+	parent   *node // nil for the root
 	children map[string]*node
 	id       fileID
-	hash     uint64
-	unit     *unit // the folder unit that the folder is or lies in
-	leaf     bool  // a .zarr folder of a unit: watched, never listed
-	watched  bool
-	warned   bool // its error was logged
-	noted    bool // its links were logged
-	queued   bool // waits to be listed
-	dead     bool
-	gen      uint8 // the last full scan that met it
+	hash     uint64 // of the path
+	owner    uint64 // upper bits of the keys of its files, see ownerBits
+	fs       filesystem
+	unit     *unit            // the folder unit that the folder is or lies in
+	units    map[string]*unit // units of several files here, by their main file
+	stems    map[string][]*unit
+	loose    []*unit // those whose companions have no stem in their names
+	known    marks   // of what was taken here
+
+	leaf    bool // a .zarr folder of a unit: watched, never listed
+	parts   bool // holds the parts of a slide, see slideIndex
+	watched bool
+	warned  bool // its error was logged
+	noted   bool // its links were logged
+	queued  bool // waits to be listed
+	ready   bool // its marks are there
+	listed  bool // all in it was seen once
+	stale   bool // it has to be listed, whatever its times say
+	dead    bool
+	pass    uint8 // the last pass that met it
+
+	// What the last listing found it to be, and since when by our clock. See fresh.
+	times   [2]int64
+	timesAt time.Duration
+	firm    bool
+	since   int64 // when it was first opened, ns by the wall clock
 
 	names   map[string]struct{} // unsettled files
 	all     bool                // there are too many to name
+	starved bool                // and some that there was no room to remember
 	control map[string]struct{} // unsettled control files; they hold back the rest
 
-	due    time.Duration // of the next look; only while in the queue
-	idle   time.Duration // no look before, so that looks take a bounded share of time
-	queuer int           // index in the queue, -1 if not in it
+	due      time.Duration // of the next look; only while in the queue
+	idle     time.Duration // no look before, so that looks take a bounded share of time
+	gather   time.Duration // its settled files wait so long for others; 0 if they do not
+	settled  int           // number of these files
+	ripe     bool          // it has nothing to wait for but other folders
+	urgent   bool          // something in it settled at once, and is not to wait
+	enlisted bool          // among the unripe of its place
+	queuer   int           // index in the queue, -1 if not in it
 }
 
 // kind is what a directory entry that is a file means to its rule.
@@ -45,25 +68,44 @@ const (
 	nothing kind = iota
 	data
 	control
-	part // of a folder unit
+	part   // of a folder unit
+	mainly // the main file of a unit of several files
+	done   // a done-marker
 )
 
 // kindOf says what a file of this name is in the folder.
 func (n *node) kindOf(ig *ignore, name string) kind {
-	switch {
-	case n.place == nil || n.leaf || ig.base.match(name):
+	if n.place == nil || n.leaf {
 		return nothing
-	case n.place.rule.control.match(name):
+	}
+	r := n.place.rule
+	if _, ok := r.marker.about(name); ok {
+		return done
+	}
+	if ig.base.match(name) {
+		return nothing
+	}
+	if r.control.match(name) {
 		return control
-	case n.place.rule.controlOnly:
+	}
+	switch {
+	case r.controlOnly:
 		return nothing
 	case n.unit != nil:
 		return part
-	case n.place.rule.unit == Folder || !n.place.rule.wants(name):
+	case r.unit == Folder || !r.wants(name):
 		return nothing
-	default:
+	case r.unit == File:
 		return data
 	}
+	low := lower(name)
+	if f, _ := formatOf(low); f != nil && (!f.loose || len(n.loose) < maxLoose || n.units[name] != nil) {
+		return mainly
+	}
+	if isMeta(low) || low == slideIndex || (n.parts && isSlidePart(low)) {
+		return nothing
+	}
+	return data
 }
 
 // counts reports whether a file or folder of this name may be a drop that is
@@ -88,8 +130,8 @@ func ticks(d time.Duration) tick {
 }
 
 // key is the settler's key of a file in the folder.
-func key(seed maphash.Seed, folder uint64, name string) uint64 {
-	return maphash.Comparable(seed, [2]uint64{folder, maphash.String(seed, name)})
+func (n *node) key(seed maphash.Seed, name string) uint64 {
+	return n.owner | maphash.Comparable(seed, [2]uint64{n.hash, maphash.String(seed, name)})>>ownerBits
 }
 
 // wait notes that a file has to be looked at again.
@@ -135,60 +177,121 @@ func (n *node) release(name string) bool {
 	return true
 }
 
-// queue orders nodes by when they are due.
-type queue []*node
-
-var _ heap.Interface = (*queue)(nil)
-
-func (q *queue) Len() int           { return len(*q) }
-func (q *queue) Less(i, j int) bool { return (*q)[i].due < (*q)[j].due }
-func (q *queue) Swap(i, j int) {
-	s := *q
-	s[i], s[j] = s[j], s[i]
-	s[i].queuer, s[j].queuer = i, j
-}
-
-func (q *queue) Push(x any) {
-	if n, ok := x.(*node); ok {
-		n.queuer = len(*q)
-		*q = append(*q, n)
+// unitMarks appends the marks that the folder keeps of its units. It is false
+// while that of any is not known.
+func (n *node) unitMarks(marks []uint64) (_ []uint64, all bool) {
+	for _, u := range n.units {
+		if u.state != offered {
+			return nil, false
+		}
+		marks = append(marks, u.lasting())
 	}
-}
-
-func (q *queue) Pop() any {
-	s := *q
-	n := s[len(s)-1]
-	s[len(s)-1] = nil
-	*q = s[:len(s)-1]
-	n.queuer = -1
-	return n
-}
-
-// schedule makes the node due at a time, unless it is due earlier.
-func (q *queue) schedule(n *node, at time.Duration) {
-	at = max(at, n.idle)
-	switch {
-	case n.dead:
-	case n.queuer < 0:
-		n.due = at
-		heap.Push(q, n)
-	case at < n.due:
-		n.due = at
-		heap.Fix(q, n.queuer)
+	for _, child := range n.children {
+		if u := child.unit; u != nil && u.home == child {
+			if u.state != offered {
+				return nil, false
+			}
+			marks = append(marks, u.lasting())
+		}
 	}
+	return marks, true
 }
 
-// next removes and returns a node that is due.
-func (q *queue) next(now time.Duration) (*node, bool) {
-	if len(*q) == 0 || (*q)[0].due > now {
+func (n *node) name() string { return filepath.Base(n.path) }
+
+// holds reports whether an unsettled control file holds back what is in n.
+func (n *node) holds() bool {
+	for p := n; p != nil; p = p.parent {
+		if len(p.control) > 0 {
+			return true
+		}
+	}
+	return n.unit != nil && n.unit.folder() == n && n.unit.controls > 0
+}
+
+// partOf is the unit of several files that a file of the folder is a companion
+// in. It is not sure where the unit has yet to tell its companions.
+func (n *node) partOf(name string) (u *unit, sure bool) {
+	if u, sure = n.claimant(lower(name), false); u != nil {
+		return u, sure
+	}
+	for child, p := n, n.parent; p != nil; child, p = p, p.parent {
+		if len(p.units) == 0 {
+			continue
+		}
+		if u, sure = p.claimant(lower(child.name()), true); u != nil {
+			return u, sure
+		}
+	}
+	return nil, false
+}
+
+// claimant is the unit whose companion the entry is. Who is sure goes first.
+func (n *node) claimant(low string, dir bool) (found *unit, sure bool) {
+	if len(n.units) == 0 {
 		return nil, false
 	}
-	n, ok := heap.Pop(q).(*node)
-	return n, ok
+	among := func(units []*unit) bool {
+		for _, u := range units {
+			if lower(u.main) == low {
+				continue
+			}
+			is, may := u.owns(low, dir)
+			if is || may {
+				found = u
+			}
+			if is {
+				return true
+			}
+		}
+		return false
+	}
+	if among(n.loose) {
+		return found, true
+	}
+	for stem := range stems(low) {
+		if among(n.stems[stem]) {
+			return found, true
+		}
+	}
+	return found, false
 }
 
-func (q *queue) remove(n *node) {
-	if n.queuer >= 0 {
-		heap.Remove(q, n.queuer)
+// maxLoose bounds the units of one folder of which each is asked about each file.
+const maxLoose = 1000
+
+// enter adds a unit with a main file in the folder.
+func (n *node) enter(u *unit) {
+	if n.units == nil {
+		n.units = make(map[string]*unit, 1)
+		n.stems = make(map[string][]*unit, 1)
 	}
+	n.units[u.main] = u
+	if u.format.loose {
+		n.loose = append(n.loose, u)
+	} else {
+		n.stems[u.stem] = append(n.stems[u.stem], u)
+	}
+}
+
+// leave takes it out again.
+func (n *node) leave(u *unit) {
+	delete(n.units, u.main)
+	is := func(other *unit) bool { return other == u }
+	n.loose = slices.DeleteFunc(n.loose, is)
+	if rest := slices.DeleteFunc(n.stems[u.stem], is); len(rest) > 0 {
+		n.stems[u.stem] = rest
+	} else {
+		delete(n.stems, u.stem)
+	}
+}
+
+// spells reports whether a rule spells out the folder name below n.
+func (n *node) spells(name string) bool {
+	for _, c := range n.cursors {
+		if comp := &c.rule.comps[n.depth]; comp.isLiteral() && comp.literal == name {
+			return true
+		}
+	}
+	return false
 }

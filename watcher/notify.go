@@ -91,7 +91,7 @@ func (n *notifier) add(ctx context.Context, d *node) {
 	if n.fs == nil {
 		return
 	}
-	if holder := n.byID[d.id]; holder != nil && holder != d {
+	if holder := n.byID[d.id]; d.id != (fileID{}) && holder != nil && holder != d {
 		n.remove(holder) // a moved folder: its events would carry the old path
 	}
 	if err := n.fs.Add(d.path); err != nil {
@@ -99,7 +99,9 @@ func (n *notifier) add(ctx context.Context, d *node) {
 		return
 	}
 	d.watched = true
-	n.byID[d.id] = d
+	if d.id != (fileID{}) { // not opened yet
+		n.byID[d.id] = d
+	}
 }
 
 // refused notes that a folder has no watch. Scans cover it.

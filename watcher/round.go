@@ -12,9 +12,12 @@ type round struct {
 	*loop
 	node            *node
 	folder          *folder
-	controls, files []string // due now
-	next            time.Duration
+	controls, files []string      // due now
+	next, last      time.Duration // of the looks that files wait for
+	control         time.Duration // of the looks that control files wait for
 	room            int
+	more            bool // than there is room for
+	listing         bool // all of the folder is gone through
 	held, freed     bool
 }
 
@@ -31,6 +34,7 @@ func (r *round) collect() error {
 		slices.Sort(r.files) // sooner in the alphabet, sooner taken: expected by people
 		return nil
 	}
+	r.listing = true
 	err := r.folder.each(r.buf, func(raw []byte, dirent uint8) error {
 		if dirent == unix.DT_REG || dirent == unix.DT_UNKNOWN {
 			r.sort(string(raw))
@@ -45,21 +49,38 @@ func (r *round) collect() error {
 }
 
 func (r *round) sort(name string) {
-	k := r.node.kindOf(&r.match.ignore, name)
+	n := r.node
+	k := n.kindOf(&r.match.ignore, name)
 	if k != data && k != control {
 		return
 	}
-	wait, needed := r.settler.due(key(r.seed, r.node.hash, name), r.tick(), r.node.quiet(k))
+	wait, needed, remembered := r.settler.due(n.key(r.seed, name), r.tick(), n.quiet(k))
 	switch {
+	case !remembered && r.listing:
+		// Taken, or for a listing to find, which keeps to the limits of scans.
+	case !remembered:
+		// Taken, or not seen before: only a look tells, and makes it wait.
+		in, err := r.folder.look(name)
+		if err == nil && in.isFile() {
+			_, known := r.saw(n, r.folder, name, k, &in, r.tick(), glanced)
+			r.freed = (known && n.release(name)) || r.freed
+		} else if gone(err) {
+			r.freed = n.release(name) || r.freed
+		}
 	case !needed:
 		// A control file is waited for as long as it is unsettled, no longer.
-		r.freed = r.node.release(name) || r.freed
+		r.freed = n.release(name) || r.freed
 	case wait > 0:
-		r.keep(name, r.now()+millis(wait))
+		at := r.now() + millis(wait)
+		if k == control {
+			r.control = min(r.control, at)
+		}
+		r.keep(name, at)
 	case k == control: // never for want of room: the files may be waiting for it
 		r.controls = append(r.controls, name)
 	case len(r.files) >= r.room:
-		r.keep(name, r.now())
+		n.wait(name)
+		r.more = true
 	default:
 		r.files = append(r.files, name)
 	}
@@ -71,24 +92,29 @@ func (r *round) keep(name string, at time.Duration) {
 	r.again(at)
 }
 
-func (r *round) again(at time.Duration) { r.next = min(r.next, at) }
+func (r *round) again(at time.Duration) { r.next, r.last = min(r.next, at), max(r.last, at) }
 
 // release hands over a file that is due, if a last look finds it unchanged and
 // nothing holds it back.
 func (r *round) release(name string, k kind) {
 	n := r.node
-	in, err := r.folder.look(name)
+	id := n.key(r.seed, name)
+	in, err := r.folder.fresh(name, &n.fs)
 	if err != nil || !in.isFile() {
 		if err != nil && !gone(err) { // not there to see, but there
 			r.keep(name, r.now()+retryAfter)
 			return
 		}
-		r.settler.forget(key(r.seed, n.hash, name))
+		r.settler.forget(id)
 		r.freed = n.release(name) || r.freed
 		return
 	}
-	id := key(r.seed, n.hash, name)
-	digest := in.digest(r.seed)
+	digest, mark := in.digest(), in.mark(name, n.fs.inodes)
+	if k == data && n.known.has(mark) {
+		r.settler.forget(id)
+		r.freed = n.release(name) || r.freed
+		return
+	}
 	v := r.settler.see(id, digest, r.tick(), n.quiet(k), glanced)
 	switch {
 	case v.waiting:
@@ -99,15 +125,43 @@ func (r *round) release(name string, k kind) {
 		return
 	case !v.settled:
 		return
+	case k == data && r.belongs(name, id):
+		return
 	case r.held && k == data:
 		n.wait(name) // woken by the control file
+		return
+	case n.fs.local && r.folder.written(name):
+		r.keep(name, r.now()+min(max(millis(n.quiet(k))/4, minBackoff), recheck))
 		return
 	}
 	r.settler.take(id, digest)
 	if k == control {
 		r.freed = n.release(name) || r.freed
 	}
-	r.add(r.now(), item{node: n, name: name, key: id, digest: digest, drop: n.drop(join(n.path, name), &in, k == control)})
+	drop := n.drop(join(n.path, name), &in, k == control)
+	drop.Mark = mark
+	r.add(r.now(), item{node: n, name: name, key: id, digest: digest, drop: drop})
+}
+
+// belongs reports whether a settled file is, or may be, a companion in a unit.
+func (r *round) belongs(name string, id uint64) bool {
+	if r.units == 0 {
+		return false
+	}
+	u, sure := r.node.partOf(name)
+	switch {
+	case u == nil:
+		return false
+	case sure:
+		r.settler.forget(id)
+	default: // woken when the unit knows
+		if u.state != pending {
+			r.disturb(u)
+		}
+		r.node.wait(name)
+		r.loop.held[r.node] = struct{}{}
+	}
+	return true
 }
 
 // drop describes a settled file or folder of the node.

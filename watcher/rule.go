@@ -92,10 +92,13 @@ type rule struct {
 	prefix                    int // leading components without captures
 	include, exclude, control globs
 	settle, controlSettle     time.Duration
+	mode                      Mode
+	interval                  time.Duration // between scans; 0 where the filesystem decides
+	marker                    *marker       // nil for none
 }
 
 func newRule(index int, r *Rule) (*rule, error) {
-	c := &rule{index: index, unit: r.Unit, controlOnly: r.ControlOnly, settle: r.Settle}
+	c := &rule{index: index, unit: r.Unit, controlOnly: r.ControlOnly, settle: r.Settle, mode: r.Mode, interval: r.ScanInterval}
 	if !filepath.IsAbs(r.Path) || strings.ContainsRune(r.Path, 0) {
 		return nil, fmt.Errorf("path %q: an absolute path is required", r.Path)
 	}
@@ -107,6 +110,12 @@ func newRule(index int, r *Rule) (*rule, error) {
 	}
 	if r.Unit < Auto || r.Unit > Folder {
 		return nil, fmt.Errorf("unknown unit %d", r.Unit)
+	}
+	if r.Mode < ModeAuto || r.Mode > ModeBoth {
+		return nil, fmt.Errorf("unknown mode %d", r.Mode)
+	}
+	if r.ScanInterval < 0 {
+		return nil, fmt.Errorf("scan interval is %s: a positive time is required", r.ScanInterval)
 	}
 	if r.ControlOnly && len(r.Control) == 0 {
 		return nil, errors.New("only control files are to be taken, but none are named")
@@ -142,6 +151,9 @@ func newRule(index int, r *Rule) (*rule, error) {
 	}
 	if c.control, err = newGlobs(r.Control); err != nil {
 		return nil, fmt.Errorf("control: %w", err)
+	}
+	if c.marker, err = newMarker(r.DoneMarker); err != nil {
+		return nil, err
 	}
 	return c, nil
 }

@@ -2,34 +2,90 @@ package watcher
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"hash/maphash"
+	"log/slog"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/time/rate"
 )
 
+// patience is how long a filesystem may take to answer after ctx has ended.
+const patience = 10 * time.Second
+
 // Run watches until ctx ends and then returns nil, after the sink has returned.
-// It may be called again, but not concurrently.
+// It may be called again, but not concurrently. A root whose filesystem hangs is
+// given up 10 seconds after ctx has ended, and named in the error.
 func (w *Watcher) Run(ctx context.Context) error {
-	l := newLoop(w)
-	g, gctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return l.run(gctx) })
+	limit := rate.NewLimiter(rate.Inf, 0)
+	if w.scanRate > 0 {
+		limit = rate.NewLimiter(rate.Limit(w.scanRate), maxStep)
+	}
+	var sink sync.Mutex
+	roots := w.anchors
+	ended := make(chan error, len(roots))
+	running := map[string]bool{}
+	var mu sync.Mutex
+	for i, at := range roots {
+		running[at.path] = true
+		l := newLoop(w, at, limit, i, len(roots))
+		go func() {
+			err := l.parts(ctx, &sink)
+			mu.Lock()
+			delete(running, at.path)
+			mu.Unlock()
+			ended <- err
+		}()
+	}
+	<-ctx.Done()
+	late := time.NewTimer(patience)
+	defer late.Stop()
+	var errs []error
+	for range roots {
+		select {
+		case err := <-ended:
+			errs = append(errs, err)
+		case <-late.C:
+			mu.Lock()
+			defer mu.Unlock()
+			for dir := range running {
+				errs = append(errs, fmt.Errorf("watcher: %s does not answer", dir))
+			}
+			return errors.Join(errs...)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// parts runs a loop and those that work for it.
+func (l *loop) parts(ctx context.Context, sink *sync.Mutex) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return l.run(ctx) })
 	g.Go(func() error {
-		w.deliver(gctx, l.out, l.back)
+		l.deliver(ctx, sink, l.out, l.back)
 		return nil
 	})
 	g.Go(func() error {
-		(&walker{seed: l.seed, ignore: &w.match.ignore}).run(gctx, l.jobs, l.measured)
+		l.recaller(ctx, l.questions, l.answers)
+		return nil
+	})
+	g.Go(func() error {
+		(&walker{ignore: &l.match.ignore, limit: l.limit}).run(ctx, l.jobs, l.measured)
 		return nil
 	})
 	return g.Wait()
 }
 
-func newLoop(w *Watcher) *loop {
+func newLoop(w *Watcher, at anchor, limit *rate.Limiter, index, of int) *loop {
 	l := &loop{
 		Watcher:  w,
+		root:     &root{anchor: at},
+		limit:    limit,
 		seed:     maphash.MakeSeed(),
-		start:    time.Now(),
+		clock:    clock{start: time.Now()},
 		settler:  newSettler(),
 		nodes:    map[string]*node{},
 		held:     map[*node]struct{}{},
@@ -38,22 +94,25 @@ func newLoop(w *Watcher) *loop {
 		jobs:     make(chan walkJob, 1),
 		measured: make(chan walkDone, 1),
 		batch:    batch{out: make(chan []Drop, 1), back: make(chan error, 1)},
-		buf:      make([]byte, 256<<10),
+		recall:   recall{questions: make(chan []string, 1), answers: make(chan answer, 1)},
+		buf:      make([]byte, 32<<10),
 	}
-	for _, dir := range w.match.roots() {
-		l.roots = append(l.roots, &root{path: dir})
-	}
+	l.rules = w.match.below(at.path)
+	l.nextScan = time.Duration(index) * stagger
+	l.share = float64(index+1) / float64(of)
 	return l
 }
 
-// deliver calls the sink, one batch at a time.
-func (w *Watcher) deliver(ctx context.Context, batches <-chan []Drop, results chan<- error) {
+// deliver calls the sink, one batch at a time over all roots.
+func (w *Watcher) deliver(ctx context.Context, sink *sync.Mutex, batches <-chan []Drop, results chan<- error) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case drops := <-batches:
+			sink.Lock()
 			err := w.sink.Settled(ctx, drops)
+			sink.Unlock()
 			select {
 			case <-ctx.Done():
 				return
@@ -62,3 +121,5 @@ func (w *Watcher) deliver(ctx context.Context, batches <-chan []Drop, results ch
 		}
 	}
 }
+
+func (r *root) attr() slog.Attr { return slog.String("folder", r.path) }

@@ -4,206 +4,224 @@ import (
 	"context"
 	"log/slog"
 	"time"
+)
 
-	"golang.org/x/sys/unix"
+const (
+	// stagger is the time between the starts of the first passes of two roots.
+	stagger = 50 * time.Millisecond
+	// watchedInterval and blindInterval are the times between passes where the
+	// settings name none: where events tell of every change, and where they do not.
+	watchedInterval = 5 * time.Minute
+	blindInterval   = 30 * time.Second
+	// restFactor is how many times as long as a pass took the next one waits at least.
+	restFactor = 4
 )
 
 // root is the literal prefix of one or more rules. It may come and go.
 type root struct {
-	path string
-	node *node // nil while it is away
-	told bool  // its absence was logged
+	anchor
+	node  *node  // nil while it is away
+	mount uint64 // see folder.mountID
+	told  bool   // its absence was logged
 }
 
-// scan is the state of the full scans.
+// scan is the state of the passes over all folders. A full pass lists each, the
+// others only those whose times changed.
 type scan struct {
+	rules    []*rule // of the root
+	share    float64 // of an interval, to wait after the first pass
 	running  bool
-	again    bool // start one as soon as none is running
+	full     bool
+	again    bool // start a full pass as soon as none is running
+	passes   uint8
+	scanned  bool // the first pass has ended
+	began    time.Duration
+	folders  int
+	listings int
+	files    int
 	nextScan time.Duration
+	rested   time.Duration // no pass before, for the sake of others
+	nextFull time.Duration
 	nextPoll time.Duration
+	scanFree time.Duration // no scanning before, for the limit's sake
+	lists    []*node       // folders to be listed, last first
+	reading  *reading
 }
 
-// pollRoots looks whether roots came, went, or were mounted over.
-func (l *loop) pollRoots(ctx context.Context) {
+// pollRoot looks whether the root came, went, or was mounted over.
+func (l *loop) pollRoot(ctx context.Context) {
 	now := l.now()
 	if now < l.nextPoll {
 		return
 	}
 	l.nextPoll = now + l.rootPoll
-	for _, r := range l.roots {
-		var st unix.Stat_t
-		_, err := retry(func() (int, error) { return 0, unix.Stat(r.path, &st) })
-		in := infoOf(&st)
-		here := err == nil && in.isDir()
-		if r.node != nil && (!here || r.node.dead || r.node.id != in.id) {
-			l.dropTree(r.node)
-			r.node = nil
-		}
-		switch {
-		case here && r.node == nil:
-			r.node = &node{spot: l.match.root(r.path), path: r.path, root: r.path, id: in.id}
-			l.adopt(r.node)
-			l.list(r.node)
-			if r.told {
-				l.log.InfoContext(ctx, "folder is there", slog.String("folder", r.path))
-			}
-			r.told = false
-		case !here && !r.told:
-			r.told = true
-			l.log.WarnContext(ctx, "folder is not there: waiting for it", slog.String("folder", r.path))
-		}
+	r := l.root
+	var in info
+	var mount uint64
+	f, err := openFolder(r.anchor, r.path)
+	if err == nil {
+		mount = f.mountID()
+		in, err = f.look("")
+		f.close()
 	}
-}
-
-// adopt enters a new node.
-func (l *loop) adopt(n *node) {
-	n.queuer = -1
-	n.hash = key(l.seed, 0, n.path)
-	l.nodes[n.path] = n
+	here := err == nil
+	if r.node != nil && (!here || r.node.dead || r.node.id != in.id || r.mount != mount) {
+		l.dropTree(r.node)
+		r.node = nil
+	}
+	r.mount = mount
+	switch {
+	case here && r.node == nil:
+		r.node = &node{spot: l.match.root(r.path), path: r.path, id: in.id}
+		l.adopt(r.node)
+		l.list(r.node)
+		if r.told {
+			l.log.InfoContext(ctx, "folder is there", r.attr())
+		}
+		r.told = false
+	case !here && !r.told:
+		r.told = true
+		l.log.WarnContext(ctx, "folder is not there: waiting for it", r.attr(), slog.Any("error", err))
+	}
 }
 
 // list puts a folder on the list of folders to be listed.
 func (l *loop) list(n *node) {
-	n.gen = l.settler.gen
-	if !n.queued && !n.dead {
-		n.queued = true
+	n.pass = l.passes
+	if n.queued || n.dead {
+		return
+	}
+	n.queued = true
+	if n.ready || n.place == nil || n.leaf {
 		l.lists = append(l.lists, n)
+	} else {
+		l.asks = append(l.asks, n)
 	}
 }
 
-// scanStep starts a full scan if one is due, or lists one folder.
+// scanStep starts a pass if one is due, or goes on with it.
 func (l *loop) scanStep(ctx context.Context) {
+	if l.now() < l.scanFree {
+		return
+	}
 	if !l.running && (l.again || l.now() >= l.nextScan) {
-		if l.again || l.notify.fs == nil {
-			if err := l.reopen(ctx); err != nil {
-				l.log.WarnContext(ctx, "restarting file events", slog.Any("error", err))
-			}
-		}
-		l.running, l.again = true, false
-		l.settler.begin()
-		for _, r := range l.roots {
-			if r.node != nil {
-				l.list(r.node)
-			}
+		l.beginPass(ctx)
+	}
+	if l.reading == nil {
+		if last := len(l.lists) - 1; last >= 0 {
+			n := l.lists[last]
+			l.lists[last] = nil
+			l.lists = l.lists[:last]
+			n.queued = false
+			l.meet(ctx, n)
 		}
 	}
-	if last := len(l.lists) - 1; last >= 0 {
-		n := l.lists[last]
-		l.lists[last] = nil
-		l.lists = l.lists[:last]
-		n.queued = false
-		if !n.dead {
-			l.read(ctx, n)
-		}
+	if l.reading != nil {
+		l.readOn(ctx)
 	}
-	if l.running && len(l.lists) == 0 {
-		l.running = false
-		l.sweep()
-		l.nextScan = l.now() + l.rescan
+	if l.running && l.reading == nil && len(l.lists) == 0 && len(l.asks) == 0 && len(l.asked) == 0 {
+		l.endPass(ctx)
 	}
 }
 
-// reopen starts the events afresh; the scan adds the watches again.
+func (l *loop) beginPass(ctx context.Context) {
+	now := l.now()
+	l.full = l.again || now >= l.nextFull
+	if l.again || (l.notify.fs == nil && l.listens()) {
+		if err := l.reopen(ctx); err != nil {
+			l.log.WarnContext(ctx, "restarting file events", slog.Any("error", err))
+		}
+	}
+	l.running, l.again = true, false
+	l.passes++
+	l.began, l.folders, l.listings, l.files = now, 0, 0, 0
+	if l.full {
+		l.settler.begin()
+	}
+	if l.root.node != nil {
+		l.list(l.root.node)
+	}
+}
+
+// endPass forgets what the pass did not meet and plans the next one.
+func (l *loop) endPass(ctx context.Context) {
+	l.running = false
+	doubts := false
+	for _, n := range l.nodes {
+		if n.pass != l.passes && !n.dead {
+			l.dropTree(n)
+		}
+		doubts = doubts || (n.stale && !n.dead)
+	}
+	now := l.now()
+	if l.full {
+		l.settler.sweep()
+		l.nextFull = now + l.fullScan
+	}
+	took := now - l.began
+	rest := max(l.interval(), restFactor*took)
+	if !l.scanned {
+		rest = time.Duration(float64(rest) * l.share)
+	}
+	l.rested = now + restFactor*took
+	l.nextScan = now + rest
+	if doubts {
+		l.nextScan = min(l.nextScan, max(now+blindInterval, l.rested))
+	}
+	if l.full {
+		l.nextFull = max(l.nextFull, now+restFactor*took)
+	}
+	l.log.DebugContext(ctx, "scan finished", l.root.attr(), slog.Bool("full", l.full), slog.Bool("first", !l.scanned),
+		slog.Int("folders", l.folders), slog.Int("listed", l.listings), slog.Int("files", l.files), slog.Duration("took", took))
+	l.scanned = true
+	l.full = false
+}
+
+// interval is the time between two passes.
+func (l *loop) interval() time.Duration {
+	shortest := never
+	for _, r := range l.rules {
+		if r.interval > 0 {
+			shortest = min(shortest, r.interval)
+		}
+	}
+	blind := len(l.nodes) > len(l.notify.byID)
+	switch {
+	case shortest < never:
+		return shortest
+	case blind:
+		return blindInterval
+	case !l.scans():
+		return never / restFactor // events alone, as asked for
+	default:
+		return watchedInterval
+	}
+}
+
+// scans reports whether any rule of the root leaves room for passes.
+func (l *loop) scans() bool {
+	for _, r := range l.rules {
+		if r.mode != ModeEvents {
+			return true
+		}
+	}
+	return false
+}
+
+// listens reports whether any rule of the root leaves room for events.
+func (l *loop) listens() bool {
+	for _, r := range l.rules {
+		if r.mode != ModeScan {
+			return true
+		}
+	}
+	return false
+}
+
+// reopen starts the events afresh; the pass adds the watches again.
 func (l *loop) reopen(ctx context.Context) error {
 	for _, n := range l.nodes {
 		n.watched = false
 	}
 	return l.notify.reopen(ctx)
-}
-
-// sweep forgets what the finished scan did not meet.
-func (l *loop) sweep() {
-	for _, n := range l.nodes {
-		if n.gen != l.settler.gen && !n.dead {
-			l.dropTree(n)
-		}
-	}
-	l.settler.sweep()
-}
-
-// read watches a folder, then lists it: what appears in between shows twice
-// rather than never.
-func (l *loop) read(ctx context.Context, n *node) {
-	f, err := openFolder(n.root, n.path)
-	if err != nil {
-		l.unreadable(ctx, n, err)
-		return
-	}
-	defer f.close()
-	in, err := f.look("")
-	if err != nil {
-		l.unreadable(ctx, n, err)
-		return
-	}
-	if in.id != n.id { // another folder took its place
-		l.notify.remove(n)
-		n.id = in.id
-	}
-	n.warned = false
-	l.notify.add(ctx, n)
-	if n.unit != nil && n.unit.top == n {
-		l.verify(n.unit, f)
-	}
-	if n.leaf {
-		return
-	}
-	now := l.tick()
-	err = f.each(l.buf, func(raw []byte, dirent uint8) error {
-		l.entry(ctx, n, f, string(raw), dirent, now)
-		return ctx.Err()
-	})
-	if err != nil {
-		l.unreadable(ctx, n, err)
-	}
-}
-
-// entry takes one directory entry of a folder that is being listed.
-func (l *loop) entry(ctx context.Context, n *node, f *folder, name string, dirent uint8, now tick) {
-	var k kind
-	switch dirent {
-	case unix.DT_DIR:
-		l.subfolder(n, name, glanced)
-		return
-	case unix.DT_REG:
-		if k = n.kindOf(&l.match.ignore, name); k == nothing || k == part {
-			return
-		}
-	case unix.DT_LNK:
-		l.noteLink(ctx, n, name)
-		return
-	case unix.DT_UNKNOWN:
-	default:
-		return // a socket, a pipe or a device
-	}
-	in, err := f.look(name)
-	switch {
-	case err != nil: // gone already, or the next scan will tell
-	case in.isDir():
-		l.subfolder(n, name, glanced)
-	case in.isLink():
-		l.noteLink(ctx, n, name)
-	case in.isFile():
-		if k = n.kindOf(&l.match.ignore, name); k == data || k == control {
-			l.saw(n, name, k, &in, now, glanced)
-		}
-	}
-}
-
-func (l *loop) noteLink(ctx context.Context, n *node, name string) {
-	if !n.noted {
-		n.noted = true
-		l.log.DebugContext(ctx, "symbolic links are not followed", slog.String("folder", n.path), slog.String("first", name))
-	}
-}
-
-// unreadable takes a folder that could not be read: it is gone, or denied.
-func (l *loop) unreadable(ctx context.Context, n *node, err error) {
-	if gone(err) {
-		l.dropTree(n)
-		return
-	}
-	if !n.warned && ctx.Err() == nil {
-		n.warned = true
-		l.log.WarnContext(ctx, "folder cannot be read: what is in it is not taken", slog.String("folder", n.path), slog.Any("error", err))
-	}
 }

@@ -57,13 +57,55 @@ func TestSettlerAfterHandOver(t *testing.T) {
 	require.True(t, s.see(1, 11, 106, 5, glanced).settled)
 	s.take(1, 11)
 	s.accept(1, 11)
+	require.Empty(t, s.files, "what is taken is not unsettled")
+}
+
+func TestSettlerForgetsWhatAFullScanDidNotMeet(t *testing.T) {
+	t.Parallel()
+	s := newSettler()
+	s.see(1, 10, 0, 5, glanced)
 	s.begin()
-	require.Equal(t, verdict{}, s.see(1, 11, 500, 5, touched), "taken and unchanged")
+	s.see(2, 20, 0, 5, glanced)
 	s.sweep()
-	require.Len(t, s.known, 1)
+	require.Len(t, s.files, 1)
 	s.begin()
 	s.sweep()
-	require.Empty(t, s.known)
+	require.Empty(t, s.files)
+}
+
+func TestSettlerIsBounded(t *testing.T) {
+	t.Parallel()
+	s := newSettler()
+	s.max = 2
+	require.False(t, s.see(1, 10, 0, 5, glanced).full)
+	require.Equal(t, verdict{waiting: true, full: true, wait: 5}, s.see(2, 20, 0, 5, glanced))
+	require.True(t, s.see(1, 10, 5, 5, glanced).settled, "what it knows goes on")
+	s.take(1, 10)
+	s.accept(1, 10)
+	require.False(t, s.see(2, 20, 5, 5, glanced).full)
+}
+
+// One place that is full of unsettled files leaves room for others.
+func TestSettlerIsFair(t *testing.T) {
+	t.Parallel()
+	s := newSettler()
+	s.max = 800
+	const other = 1 << (64 - ownerBits)
+	for key := range uint64(1000) {
+		s.see(key, 1, 0, 5, glanced)
+	}
+	require.Len(t, s.files, 400)
+	for key := range uint64(1000) {
+		s.see(other+key, 1, 0, 5, glanced)
+	}
+	require.Len(t, s.files, 500)
+	for key := range uint64(400) {
+		s.forget(key)
+	}
+	require.False(t, s.see(other+500, 1, 0, 5, glanced).full)
+	s.begin()
+	s.sweep()
+	require.Zero(t, s.owners)
 }
 
 func TestTicksNeverShortenAQuietTime(t *testing.T) {
@@ -100,6 +142,9 @@ func TestSettlerProperties(t *testing.T) {
 					taken, flying = 0, 0
 				}
 				seen = digest
+				if taken == digest {
+					return // the loop knows it by its mark
+				}
 				v := s.see(1, digest, now, quiet, why)
 				switch {
 				case v.settled:

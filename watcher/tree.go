@@ -1,18 +1,49 @@
 package watcher
 
+import (
+	"context"
+	"hash/maphash"
+)
+
+// adopt enters a new node.
+func (l *loop) adopt(n *node) {
+	n.queuer = -1
+	n.hash = maphash.String(l.seed, n.path)
+	if n.place != nil {
+		n.owner = maphash.String(l.seed, n.place.dir) &^ (1<<(64-ownerBits) - 1)
+	}
+	l.nodes[n.path] = n
+}
+
 // subfolder enters a folder that was found in n, or meets it again, and puts it
 // on the list.
-func (l *loop) subfolder(n *node, name string, why how) {
-	if old := n.children[name]; old != nil {
+func (l *loop) subfolder(ctx context.Context, n *node, name string, why how) {
+	if n.leaf {
+		return
+	}
+	old := n.children[name]
+	if u, sure := n.claimant(lower(name), true); u != nil {
+		if why != glanced {
+			l.disturb(u)
+		}
+		if sure {
+			if old != nil {
+				l.dropTree(old)
+			}
+			return
+		}
+	}
+	if old != nil {
 		l.list(old)
 		return
 	}
-	sp, ok := l.match.child(&n.spot, name)
-	if !ok || n.leaf {
+	path := join(n.path, name)
+	sp, ok := l.match.child(&n.spot, path)
+	if !ok {
 		return
 	}
-	child := &node{spot: sp, path: join(n.path, name), root: n.root, parent: n}
-	if !l.assign(n, child, name) {
+	child := &node{spot: sp, path: path, parent: n, fs: n.fs}
+	if !assign(n, child, name) {
 		return
 	}
 	if n.children == nil {
@@ -22,20 +53,21 @@ func (l *loop) subfolder(n *node, name string, why how) {
 	l.adopt(child)
 	switch u := child.unit; {
 	case u == nil:
-	case u.top == child: // made here; its first measure is taken at once
-		now := l.now()
-		u.disturb(now)
-		u.placed, u.next = why == placed, now
-		l.queue.schedule(child, now)
+	case u.home == child:
+		u.disturb(l.now())
+		u.placed, u.idle = why == placed, true // until it is opened
 	case why != glanced: // what a scan finds is in the unit's measure anyway
 		l.disturb(u)
+	}
+	if why != glanced {
+		l.watch(ctx, child) // at once: more is about to happen in it
 	}
 	l.list(child)
 }
 
 // assign gives a new folder its unit, and is false for a folder that holds
 // nothing to find.
-func (l *loop) assign(parent, child *node, name string) bool {
+func assign(parent, child *node, name string) bool {
 	p := child.place
 	if p == nil {
 		return !isZarr(name) || parent.spells(name)
@@ -48,29 +80,18 @@ func (l *loop) assign(parent, child *node, name string) bool {
 		child.unit, child.leaf = parent.unit, zarr
 		return true
 	case p.rule.unit == Folder && parent.place == p && parent.path == p.dir:
-		child.unit, child.leaf = &unit{top: child}, zarr
+		child.unit, child.leaf = &unit{home: child}, zarr
 	case zarr && p.rule.unit == Auto:
 		if !p.rule.wants(name) {
 			return false
 		}
-		child.unit, child.leaf = &unit{top: child}, true
+		child.unit, child.leaf = &unit{home: child}, true
 	}
 	return true
 }
 
-// spells reports whether a rule spells out the folder name below n.
-func (n *node) spells(name string) bool {
-	for _, c := range n.cursors {
-		if comp := &c.rule.comps[len(n.comps)]; comp.isLiteral() && comp.literal == name {
-			return true
-		}
-	}
-	return false
-}
-
 // dropTree forgets a folder and all below it, and reports whether anything in
-// it was unsettled. Stamps of its files stay until the next full scan, so that
-// a folder that comes back is not offered again.
+// it was unsettled.
 func (l *loop) dropTree(n *node) (unsettled bool) {
 	if n.dead {
 		return false
@@ -78,10 +99,13 @@ func (l *loop) dropTree(n *node) (unsettled bool) {
 	for _, child := range n.children {
 		unsettled = l.dropTree(child) || unsettled
 	}
-	unsettled = unsettled || n.waits() || (n.unit != nil && n.unit.top == n && n.unit.state == pending)
+	unsettled = unsettled || n.waits() || (n.unit != nil && n.unit.home == n && n.unit.state == pending)
+	for _, u := range n.units {
+		unsettled = unsettled || u.state == pending
+	}
+	l.units -= len(n.units)
 	if n.parent != nil {
-		_, name := split(n.path)
-		delete(n.parent.children, name)
+		delete(n.parent.children, n.name())
 	}
 	released := false
 	for name := range n.control {
@@ -89,6 +113,7 @@ func (l *loop) dropTree(n *node) (unsettled bool) {
 	}
 	l.notify.remove(n)
 	l.queue.remove(n)
+	n.gathered()
 	delete(l.nodes, n.path)
 	delete(l.held, n)
 	delete(l.touches, n)
@@ -99,17 +124,7 @@ func (l *loop) dropTree(n *node) (unsettled bool) {
 	return unsettled
 }
 
-// holds reports whether an unsettled control file holds back what is in n.
-func (n *node) holds() bool {
-	for p := n; p != nil; p = p.parent {
-		if len(p.control) > 0 {
-			return true
-		}
-	}
-	return n.unit != nil && n.unit.top == n && n.unit.controls > 0
-}
-
-// wake makes everything that a control file held back due.
+// wake makes everything that a control file or a unit held back due.
 func (l *loop) wake() {
 	now := l.now()
 	for n := range l.held {

@@ -1,12 +1,18 @@
 package watcher
 
 import (
+	"context"
 	"fmt"
 	"os"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+	"golang.org/x/time/rate"
+	"pgregory.net/rapid"
 )
 
 func TestZarrIsOneDrop(t *testing.T) {
@@ -20,7 +26,7 @@ func TestZarrIsOneDrop(t *testing.T) {
 	opts := rules(dir)
 	opts.Rules[0].Settle = unhurried
 	opts.Rules[0].Include = []string{"*.zarr", "fence*"}
-	opts.Rescan = 50 * time.Millisecond
+	opts.Rules[0].ScanInterval = 50 * time.Millisecond
 	start(t, box, opts)
 	d := box.waitFor(t, before)
 	require.True(t, d.IsDir)
@@ -84,13 +90,10 @@ func TestZarrTakesOneWatch(t *testing.T) {
 	}
 	w, err := New(rules(dir), newInbox())
 	require.NoError(t, err)
-	l := newLoop(w)
+	l := newLoop(w, newAnchor(dir), rate.NewLimiter(rate.Inf, 0), 0, 1)
 	l.notify = newNotifier(t.Context(), w.log)
 	defer func() { require.NoError(t, l.notify.close()) }()
-	l.pollRoots(t.Context())
-	for range 10 {
-		l.scanStep(t.Context())
-	}
+	l.scanAll(t.Context())
 	require.ElementsMatch(t, []string{dir, dir + "/a.zarr"}, l.notify.fs.WatchList())
 }
 
@@ -99,8 +102,7 @@ func TestFolderUnit(t *testing.T) {
 	dir := t.TempDir()
 	box := newInbox()
 	opts := Options{
-		Rules:  []Rule{{Path: dir + "/{user}", Settle: unhurried, Unit: Folder, Exclude: []string{"*.log"}, Control: []string{"order.yml", "fence*"}}},
-		Rescan: 50 * time.Millisecond,
+		Rules: []Rule{{Path: dir + "/{user}", Settle: unhurried, Unit: Folder, Exclude: []string{"*.log"}, Control: []string{"order.yml", "fence*"}, ScanInterval: 50 * time.Millisecond}},
 	}
 	start(t, box, opts)
 	write(t, dir+"/ann/loose.tif", "no drop")
@@ -146,20 +148,220 @@ func TestFolderUnitMovedIntoPlace(t *testing.T) {
 
 func TestWeigh(t *testing.T) {
 	t.Parallel()
-	a, b := measure{digest: 1, count: 1}, measure{digest: 2, count: 2}
-	u := &unit{top: &node{spot: spot{place: &place{rule: &rule{settle: 10}}}}}
+	a, b := measure{digest: 1, mark: 1, count: 1}, measure{digest: 2, mark: 2, count: 2}
+	u := &unit{home: &node{spot: spot{place: &place{rule: &rule{settle: 10}}}}}
 	u.disturb(0)
-	require.Equal(t, unitWaits, u.weigh(a, u.seq, 0, 10), "first seen")
-	require.Equal(t, unitWaits, u.weigh(a, u.seq, 9, 10), "not quiet long enough")
-	require.Equal(t, unitWaits, u.weigh(b, u.seq, 10, 10), "changed")
-	require.Equal(t, unitWaits, u.weigh(b, u.seq-1, 30, 10), "disturbed during the walk")
-	require.Equal(t, unitSettled, u.weigh(b, u.seq, 30, 10))
+	require.Equal(t, unitWaits, u.weigh(a, u.seq, 0, 10, false), "first seen")
+	require.Equal(t, unitWaits, u.weigh(a, u.seq, 9, 10, false), "not quiet long enough")
+	require.Equal(t, unitWaits, u.weigh(b, u.seq, 10, 10, false), "changed")
+	require.Equal(t, unitWaits, u.weigh(b, u.seq-1, 30, 10, false), "disturbed during the walk")
+	require.Equal(t, unitSettled, u.weigh(b, u.seq, 30, 10, false))
 	u.state, u.taken = offered, b
 	u.disturb(40)
 	require.Equal(t, pending, u.state)
-	require.Equal(t, unitWaits, u.weigh(b, u.seq, 50, 10))
-	require.Equal(t, unitSame, u.weigh(b, u.seq, 60, 10))
-	require.Equal(t, unitEmpty, u.weigh(measure{}, u.seq, 60, 10))
+	require.Equal(t, unitWaits, u.weigh(b, u.seq, 50, 10, false))
+	require.Equal(t, unitSame, u.weigh(b, u.seq, 60, 10, false))
+	require.Equal(t, unitEmpty, u.weigh(measure{}, u.seq, 60, 10, false))
 	u.placed = true
-	require.Equal(t, unitSettled, u.weigh(a, u.seq, 61, 10))
+	require.Equal(t, unitSettled, u.weigh(a, u.seq, 61, 10, false))
+	u.disturb(70)
+	require.Equal(t, unitWaits, u.weigh(a, u.seq, 79, 10, true), "not quiet long enough")
+	require.Equal(t, unitSettled, u.weigh(a, u.seq, 80, 10, true))
+}
+
+// A list of companions that is still being written does not set free what it has
+// yet to name.
+func TestHalfACompanionFile(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for _, name := range []string{"a.ome.tif", "b.ome.tif"} {
+		write(t, dir+"/"+name, "x")
+	}
+	main := write(t, dir+"/x.companion.ome", `<OME><UUID FileName="a.ome.tif"/>`)
+	l := still(t, rules(dir))
+	l.scanAll(t.Context())
+	n := l.nodes[dir]
+	u := n.units["x.companion.ome"]
+	walk := func() {
+		l.measure(u)
+		l.sendWalk()
+		done := walkDone{walkJob: <-l.jobs}
+		w := &walker{ignore: &l.match.ignore, limit: l.limit}
+		done.err = w.walk(t.Context(), &done)
+		l.walked(t.Context(), &done)
+	}
+	belongs := func(name string) (bool, bool) {
+		found, sure := n.partOf(name)
+		return found == u, sure
+	}
+	walk()
+	is, sure := belongs("a.ome.tif")
+	require.True(t, is && sure)
+	is, sure = belongs("b.ome.tif")
+	require.True(t, is && !sure, "who knows")
+	write(t, main, `<OME><UUID FileName="a.ome.tif"/><UUID FileName="b.ome.tif"/></OME>`)
+	walk()
+	is, sure = belongs("b.ome.tif")
+	require.True(t, is && sure)
+
+	// One that stays cut short counts as it is once it has settled.
+	write(t, main, `<OME><UUID FileName="a.ome.tif"/>`)
+	l.disturb(u)
+	late := time.After(deadline)
+	for u.state == pending {
+		select {
+		case <-late:
+			require.FailNow(t, "it does not settle")
+		case <-time.After(settle):
+			walk()
+		}
+	}
+	is, _ = belongs("b.ome.tif")
+	require.False(t, is)
+}
+
+// Beside a companion file that stays broken, and was taken, a file that comes
+// later is a drop of its own.
+func TestFileBesideABrokenCompanionFile(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	box := newInbox()
+	start(t, box, rules(dir))
+	write(t, dir+"/x.companion.ome", "broken")
+	box.waitFor(t, dir+"/x.companion.ome")
+	write(t, dir+"/late.ome.tif", "x")
+	box.waitFor(t, dir+"/late.ome.tif")
+}
+
+// A main file with its companions is gone through no more often than needed.
+func TestMainFileIsTakenAfterOneQuietTime(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	write(t, dir+"/a.nd", "x")
+	write(t, dir+"/a_w1.tif", "x")
+	l := still(t, rules(dir))
+	l.scanAll(t.Context())
+	l.measure(l.nodes[dir].units["a.nd"])
+	require.False(t, l.walks[0].early)
+}
+
+// What a share's writers can put in the way of a walk does not stop it.
+func TestWalkThroughHostileUnits(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	require.NoError(t, unix.Mkfifo(dir+"/x.companion.ome", 0o644))
+	pipe, err := os.OpenFile(dir+"/x.companion.ome", os.O_RDWR, 0)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, pipe.Close()) }()
+	f, err := openFolder(newAnchor(dir), dir)
+	require.NoError(t, err)
+	defer f.close()
+	_, _, err = companionFiles(f, "x.companion.ome")
+	require.ErrorIs(t, err, unix.ENOENT, "a pipe is not read")
+
+	require.NoError(t, os.MkdirAll(dir+"/deep.zarr"+strings.Repeat("/d", maxDepth+1), 0o755))
+	w, err := New(rules(dir), newInbox())
+	require.NoError(t, err)
+	_, _, err = w.Measure(t.Context(), dir+"/deep.zarr")
+	require.ErrorContains(t, err, "more than 64 folders deep")
+
+	for i := range 50 {
+		write(t, fmt.Sprintf("%s/plate/%d.tiff", dir, i), "x")
+	}
+	write(t, dir+"/plate/Index.idx.xml", "x")
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, _, err = w.Measure(ended, dir+"/plate/Index.idx.xml")
+	require.ErrorIs(t, err, context.Canceled)
+}
+
+// One that has the name of a slide's index hides no image.
+func TestStraySlideIndex(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	write(t, dir+"/Slidedat.ini", "x")
+	for _, name := range []string{"a.tif", "ann/b.tif", "Data0000.dat"} {
+		write(t, dir+"/"+name, "x")
+	}
+	box := newInbox()
+	start(t, box, rules(dir))
+	box.waitFor(t, dir+"/a.tif")
+	box.waitFor(t, dir+"/ann/b.tif")
+	fence(t, box, dir+"/fence.tif")
+	require.Len(t, box.all(), 3)
+}
+
+// However many main files a folder holds, the unit of a companion is found, and
+// without asking each.
+func TestClaimantIsFoundAmongMany(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		n := &node{}
+		piece := rapid.SampledFrom([]string{"a", "A", "b", "_", "__", ".", "a_w1", "x"})
+		name := func(label string) string {
+			return strings.Join(rapid.SliceOfN(piece, 1, 4).Draw(t, label), "")
+		}
+		for range rapid.IntRange(0, 8).Draw(t, "mains") {
+			ext := rapid.SampledFrom([]string{".vsi", ".mrxs", ".nd", ".htd", ".xlef", ".companion.ome"}).Draw(t, "ext")
+			u := &unit{home: n, main: name("main") + ext}
+			if u.format, u.stem = formatOf(lower(u.main)); n.units[u.main] == nil && u.format != nil {
+				n.enter(u)
+			}
+		}
+		for range 20 {
+			low := lower(name("companion")) + rapid.SampledFrom([]string{"", ".tif", ".stk", ".lof", ".ome.tif", "_w1.tif", "_"}).Draw(t, "end")
+			dir := rapid.Bool().Draw(t, "dir")
+			wantSure, wantMay := false, false
+			for _, u := range n.units {
+				is, may := u.owns(low, dir)
+				wantSure, wantMay = wantSure || is, wantMay || may
+			}
+			u, sure := n.claimant(low, dir)
+			if sure != wantSure || (u != nil) != (wantSure || wantMay) {
+				t.Fatalf("%q: %v %t, want %t %t", low, u, sure, wantSure, wantMay)
+			}
+		}
+		for _, u := range n.units {
+			n.leave(u)
+		}
+		if len(n.stems)+len(n.loose) > 0 {
+			t.Fatalf("left behind: %v %v", n.stems, n.loose)
+		}
+	})
+}
+
+// A folder full of main files whose companions can have any name is bounded.
+func TestMainFilesOfAnyNameAreBounded(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for i := range maxLoose + 10 {
+		write(t, fmt.Sprintf("%s/%d.companion.ome", dir, i), "x")
+	}
+	l := still(t, rules(dir))
+	l.scanAll(t.Context())
+	require.Len(t, l.nodes[dir].units, maxLoose)
+	require.Len(t, l.settler.files, 10, "the others are files like any other")
+}
+
+// An acquisition that goes on after a pause shows on the trail, though the top of
+// its folder stays as it was.
+func TestImageThatGoesOnIsFoundByAPass(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	write(t, dir+"/z.zarr/0/0/0", "x")
+	box := newInbox()
+	opts := rules(dir)
+	opts.Rules[0].ScanInterval = 50 * time.Millisecond
+	start(t, box, opts)
+	require.EqualValues(t, 1, box.waitFor(t, dir+"/z.zarr").Size)
+	late := time.After(deadline)
+	for size := 2; len(box.all()) == 1; size++ {
+		write(t, dir+"/z.zarr/0/0/"+strconv.Itoa(size), "x")
+		select {
+		case <-late:
+			require.FailNow(t, "it is not offered again")
+		case <-time.After(4 * settle):
+		}
+	}
+	require.Greater(t, box.all()[1].Size, int64(1))
 }

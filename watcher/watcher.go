@@ -23,8 +23,25 @@ const (
 	Folder
 )
 
-// DefaultRescan is the time between two full scans where Options names none.
-const DefaultRescan = 5 * time.Minute
+// Mode says how a rule's folders are watched.
+type Mode int
+
+// The modes a rule can have. Whatever the mode, all folders are scanned at the
+// start, and after events were lost.
+const (
+	// ModeAuto scans, and takes events where the filesystem's type promises that
+	// they tell of every change.
+	ModeAuto Mode = iota
+	// ModeEvents relies on events. Folders that cannot be watched are scanned.
+	ModeEvents
+	// ModeScan takes no events.
+	ModeScan
+	// ModeBoth scans, and takes events whatever the filesystem.
+	ModeBoth
+)
+
+// DefaultFullScan is the time between two full scans where Options names none.
+const DefaultFullScan = time.Hour
 
 // maxSettle keeps quiet times far below the range of a stamp's clock.
 const maxSettle = 7 * 24 * time.Hour
@@ -52,6 +69,19 @@ type Rule struct {
 	Control []string
 	// ControlOnly makes control files the only drops of the rule.
 	ControlOnly bool
+	// DoneMarker is the name of a file that its writer puts beside a drop once it
+	// is complete, with {name} for the drop's name; empty for none. A drop whose
+	// marker is there, and not older than what it is about, is settled at once;
+	// one without goes by the quiet time. Markers are no drops.
+	DoneMarker string
+	// Mode is how the rule's folders are watched.
+	Mode Mode
+	// ScanInterval is the time from the end of one scan to the start of the next
+	// over the folders that share the rule's literal prefix, where rules differ
+	// the shortest. 0 leaves it to the filesystem: 5 minutes where events tell of
+	// every change, 30 seconds elsewhere. It is never shorter than four times as
+	// long as a scan took.
+	ScanInterval time.Duration
 }
 
 // Options configure a Watcher.
@@ -63,9 +93,13 @@ type Options struct {
 	// slashes against the last components of a folder's path. Components that a
 	// rule spells out itself are exempt for that rule. Nil means DefaultIgnore.
 	Ignore []string
-	// Rescan is the time from the end of a full scan to the start of the next;
-	// 0 means DefaultRescan.
-	Rescan time.Duration
+	// FullScan is the time from the end of a scan that listed every folder to the
+	// next such; the scans in between list those whose own times have changed,
+	// where the filesystem's times can be trusted. 0 means DefaultFullScan.
+	FullScan time.Duration
+	// ScanRate bounds the files that scans look at, in files a second over all
+	// roots; 0 for no bound.
+	ScanRate int
 	// Log receives what an administrator should know; nil discards it.
 	Log *slog.Logger
 }
@@ -90,6 +124,14 @@ type Drop struct {
 	Device, Inode uint64
 	// IsDir is set for a folder unit.
 	IsDir bool
+	// Mark condenses what the drop was recognised by: its name, size and time.
+	// It stays the same over restarts, and is never 0.
+	Mark uint64
+	// Shape condenses the names and sizes of a unit's files; 0 for a single file.
+	Shape uint64
+	// Samples are paths of a few of a unit's files, below the folder that Path
+	// is or lies in: the same ones wherever a copy of the unit is.
+	Samples []string
 }
 
 // Sink takes drops. Settled gets at least 1 and at most 10,000 drops, control
@@ -98,16 +140,23 @@ type Drop struct {
 // watcher restarts. After an error the drops that still exist are offered again,
 // after a pause that doubles from 250 ms up to 30 s. Settled must return soon
 // after ctx ends.
+//
+// Known returns the marks of the drops directly in each of these folders, at
+// most 1,000, that an earlier Settled took, so that a restart need not offer
+// them again. Marks left out cost only that. It may be called while Settled runs.
 type Sink interface {
+	Known(ctx context.Context, folders []string) ([][]uint64, error)
 	Settled(ctx context.Context, drops []Drop) error
 }
 
 // Watcher watches folders and hands settled drops to its sink.
 type Watcher struct {
 	match    *matcher
+	anchors  []anchor
 	sink     Sink
 	log      *slog.Logger
-	rescan   time.Duration
+	fullScan time.Duration
+	scanRate int
 	rootPoll time.Duration
 }
 
@@ -117,8 +166,8 @@ func New(opts Options, sink Sink) (*Watcher, error) {
 	if sink == nil {
 		return nil, errors.New("watcher: a sink is required")
 	}
-	if opts.Rescan < 0 {
-		return nil, fmt.Errorf("watcher: rescan is %s: a positive time is required", opts.Rescan)
+	if opts.FullScan < 0 || opts.ScanRate < 0 {
+		return nil, fmt.Errorf("watcher: full scan is %s and scan rate %d: neither may be negative", opts.FullScan, opts.ScanRate)
 	}
 	ignore := opts.Ignore
 	if ignore == nil {
@@ -128,12 +177,15 @@ func New(opts Options, sink Sink) (*Watcher, error) {
 	if err != nil {
 		return nil, fmt.Errorf("watcher: %w", err)
 	}
-	w := &Watcher{match: match, sink: sink, log: opts.Log, rescan: opts.Rescan, rootPoll: time.Second}
+	w := &Watcher{match: match, sink: sink, log: opts.Log, fullScan: opts.FullScan, scanRate: opts.ScanRate, rootPoll: time.Second}
+	for _, dir := range match.roots() {
+		w.anchors = append(w.anchors, newAnchor(dir))
+	}
 	if w.log == nil {
 		w.log = slog.New(slog.DiscardHandler)
 	}
-	if w.rescan == 0 {
-		w.rescan = DefaultRescan
+	if w.fullScan == 0 {
+		w.fullScan = DefaultFullScan
 	}
 	return w, nil
 }

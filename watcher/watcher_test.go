@@ -41,7 +41,9 @@ func TestDropBeforeAndAfterStart(t *testing.T) {
 	require.True(t, ok)
 	require.Equal(t, Drop{
 		Path: fresh, Dir: d.Dir, Captures: d.Captures, Size: 5, ModTime: st.ModTime(), Device: sys.Dev, Inode: sys.Ino,
+		Mark: d.Mark,
 	}, d)
+	require.NotZero(t, d.Mark)
 	write(t, dir+"/Demo/loose.tif", "not in a rule's folder")
 	write(t, dir+"/Demo/bob/loose.tif", "nor this")
 	fence(t, box, dir+"/Demo/bob/inbox/Eye/fence")
@@ -90,11 +92,49 @@ func TestRenamedIntoPlaceIsSettledAtOnce(t *testing.T) {
 	require.NotContains(t, box.paths(), dir+"/renamed.tif")
 }
 
+// What is moved here from where nobody watches was made before, and it is
+// complete; a file that is still being written somewhere is not.
+func TestMovedInFromElsewhereIsSettledAtOnce(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for _, f := range []string{"a.tif", "b.zarr/0/0", "c.tif"} {
+		write(t, dir+"/elsewhere/"+f, "x")
+	}
+	<-time.After(granule + 100*time.Millisecond)
+	box := newInbox()
+	start(t, box, Options{Rules: []Rule{{Path: dir + "/in", Settle: maxSettle, Control: []string{"fence*"}}}})
+	fence(t, box, dir+"/in/fence")
+	open, err := os.OpenFile(dir+"/elsewhere/c.tif", os.O_WRONLY, 0)
+	require.NoError(t, err)
+	for _, f := range []string{"c.tif", "a.tif", "b.zarr"} {
+		require.NoError(t, os.Rename(dir+"/elsewhere/"+f, dir+"/in/"+f))
+	}
+	box.waitFor(t, dir+"/in/a.tif")
+	box.waitFor(t, dir+"/in/b.zarr")
+	fence(t, box, dir+"/in/fence2")
+	require.Len(t, box.all(), 4)
+	require.NoError(t, open.Close())
+	box.waitFor(t, dir+"/in/c.tif")
+
+	// One that is written to again, or made here, takes its time.
+	file, err := os.OpenFile(dir+"/in/a.tif", os.O_WRONLY|os.O_APPEND, 0)
+	require.NoError(t, err)
+	_, err = file.WriteString("more")
+	require.NoError(t, err)
+	require.NoError(t, file.Close())
+	write(t, dir+"/in/d.tif", "x")
+	fence(t, box, dir+"/in/fence3")
+	fence(t, box, dir+"/in/fence4")
+	require.Len(t, box.all(), 7)
+}
+
 func TestDeepTreeMadeAtSpeed(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	box := newInbox()
-	start(t, box, rules(dir+"/in"))
+	opts := rules(dir + "/in")
+	opts.Rules[0].Settle = unhurried // or a busy machine shows a file before it is written
+	start(t, box, opts)
 	var want []string
 	for i := range 500 {
 		deep := fmt.Sprintf("%s/in/%d/b/c/%d/d", dir, i%25, i)
@@ -274,7 +314,7 @@ func TestRescanFindsAndForgetsNothing(t *testing.T) {
 	dir := t.TempDir()
 	box := newInbox()
 	opts := rules(dir)
-	opts.Rescan = 20 * time.Millisecond
+	opts.Rules[0].ScanInterval, opts.FullScan = 20*time.Millisecond, 100*time.Millisecond
 	start(t, box, opts)
 	for i := range 30 {
 		write(t, fmt.Sprintf("%s/%d/a.tif", dir, i), "x")

@@ -17,7 +17,7 @@ import (
 func (f *file) config(src *source) (*Config, error) {
 	c := &Config{
 		Workers: int(f.MaxWorkers), ShutdownTimeout: time.Duration(f.ShutdownTimeout),
-		Rescan: time.Duration(f.Rescan), ManifestTimeout: time.Duration(f.ManifestTimeout),
+		ScanInterval: time.Duration(f.ScanInterval), FullScan: time.Duration(f.FullScan), ScanRate: int(f.ScanRate), ManifestTimeout: time.Duration(f.ManifestTimeout),
 		Log: Log{File: f.LogFilePath}, Web: WebPage{Listen: f.Web.Listen}, Ignore: f.Ignore,
 		ProcessedFolder: f.processedFolder,
 		OMERO: OMEROServer{
@@ -95,8 +95,11 @@ func (f *file) bounds(src *source, c *Config) error {
 	if c.Workers > mostWorkers {
 		return src.bad("max_workers", "is %d: it has to be between 1 and %d", c.Workers, mostWorkers)
 	}
-	if c.Rescan < time.Second {
-		return src.bad("rescan", "is %s: it has to be at least a second", c.Rescan)
+	if c.FullScan < time.Second {
+		return src.bad("full_scan_interval", "is %s: it has to be at least a second", c.FullScan)
+	}
+	if err := interval(src, "scan_interval", c.ScanInterval); err != nil {
+		return err
 	}
 	if c.ManifestTimeout < time.Second {
 		return src.bad("manifest_timeout", "is %s: it has to be at least a second", c.ManifestTimeout)
@@ -113,6 +116,14 @@ func (f *file) bounds(src *source, c *Config) error {
 	}
 	if err != nil {
 		return src.bad("web.listen", "is %s: give an address and a port such as 127.0.0.1:8080, or \"\" for no page", quote(c.Web.Listen))
+	}
+	return nil
+}
+
+// interval checks the time between two scans, 0 for the filesystem's choice.
+func interval(src *source, at string, d time.Duration) error {
+	if d != 0 && d < time.Second {
+		return src.bad(at, "is %s: it has to be at least a second, or 0", d)
 	}
 	return nil
 }

@@ -41,8 +41,10 @@ type Config struct {
 	Podman          Podman
 	ProcessedFolder string // name of the folder for converters' outputs
 	Rules           []Rule
-	Ignore          []string // nil: the watcher's own list
-	Rescan          time.Duration
+	Ignore          []string      // nil: the watcher's own list
+	ScanInterval    time.Duration // 0: as the filesystem wants it
+	FullScan        time.Duration
+	ScanRate        int // files a second; 0 for no bound
 	ManifestTimeout time.Duration
 	Legacy          Legacy
 	Web             WebPage

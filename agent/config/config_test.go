@@ -99,7 +99,9 @@ func TestLoad_takesEveryKey(t *testing.T) {
 	require.Equal(t, "/srv/data", c.BaseDir)
 	require.Equal(t, "/srv/state/logs", c.OrderLogs())
 	require.Equal(t, "/srv/repository", c.Repository.Dir)
-	require.Equal(t, 90*time.Second, c.Rescan)
+	require.Equal(t, 90*time.Second, c.ScanInterval)
+	require.Equal(t, 2*time.Hour, c.FullScan)
+	require.Equal(t, 5000, c.ScanRate)
 	require.Equal(t, 1500*time.Millisecond, c.ShutdownTimeout)
 	require.NotNil(t, c.Ignore)
 	require.Empty(t, c.Ignore)
@@ -124,6 +126,8 @@ func TestLoad_takesEveryKey(t *testing.T) {
 	require.Nil(t, c.Rules[1].Order)
 	require.Equal(t, 30*time.Second, c.Rules[1].Settle)
 	require.True(t, c.Rules[1].AllowAnyUser)
+	require.Equal(t, config.Reimport, r.OnChange)
+	require.Equal(t, config.Flag, c.Rules[1].OnChange)
 }
 
 func TestLoad_takesLevelsInAnyCase(t *testing.T) {
@@ -278,8 +282,11 @@ watch:
 	}{
 		{named, map[string]string{"u": "ada", "n": "Eye", "p": "P"}, "The group is empty."},
 		{named, map[string]string{"g": "a", "u": "b\n", "n": "Eye", "p": "P"}, "The user"},
-		{named, map[string]string{"g": "a", "u": "b", "n": " ", "p": "P"}, "no name for the Dataset"},
-		{named, map[string]string{"g": "a", "u": "b", "n": "Eye"}, "no name for the project"},
+		{named, map[string]string{"g": "a", "u": "b", "n": " ", "p": "P"}, "The name of the Dataset is empty."},
+		{named, map[string]string{"g": "a", "u": "b", "n": "Eye"}, "The name of the project is empty."},
+		{named, map[string]string{"g": "a", "u": "b", "n": "Eye\x1b", "p": "P"}, `The name of the Dataset "Eye\x1b" holds a control character.`},
+		{named, map[string]string{"g": "a", "u": "b", "n": "Eye", "p": strings.Repeat("ж", 128)}, "The name of the project is longer than 255 bytes."},
+		{named, map[string]string{"g": strings.Repeat("x", 256), "u": "b", "n": "Eye", "p": "P"}, "The group is longer than 255 bytes."},
 		{numbered, map[string]string{"g": "a", "id": "x"}, `gives "1x" as the id of the Screen`},
 		{numbered, map[string]string{"g": "a", "id": "99999999999999999999"}, "no positive whole number"},
 	} {

@@ -27,7 +27,9 @@ type file struct {
 	Legacy          legacy      `yaml:"legacy"`
 	ManifestTimeout seconds     `yaml:"manifest_timeout"`
 	Ignore          []string    `yaml:"ignore"`
-	Rescan          seconds     `yaml:"rescan"`
+	ScanInterval    seconds     `yaml:"scan_interval"`
+	FullScan        seconds     `yaml:"full_scan_interval"`
+	ScanRate        count       `yaml:"scan_rate"`
 	Web             webBlock    `yaml:"web"`
 	OMERO           omeroBlock  `yaml:"omero"`
 	Podman          podmanBlock `yaml:"podman"`
@@ -85,6 +87,10 @@ type rule struct {
 	Exclude       []string       `yaml:"exclude"`
 	Preprocessing *preprocessing `yaml:"preprocessing"`
 	AllowAnyUser  bool           `yaml:"allow_any_user"`
+	Mode          string         `yaml:"mode"`
+	ScanInterval  seconds        `yaml:"scan_interval"`
+	DoneMarker    string         `yaml:"done_marker"`
+	OnChange      string         `yaml:"on_change"`
 }
 
 type template struct {
@@ -115,6 +121,9 @@ type preprocessing struct {
 // whole is a number from 1.
 type whole int
 
+// count is a number from 0.
+type count int
+
 // port is a TCP port.
 type port int
 
@@ -141,6 +150,12 @@ func set(v any, text string) (wanted string) {
 			return "a whole number from 1"
 		}
 		*v = whole(n)
+	case *count:
+		n, err := strconv.ParseUint(text, 10, 31)
+		if err != nil {
+			return "a whole number from 0"
+		}
+		*v = count(n)
 	case *port:
 		n, err := strconv.ParseUint(text, 10, 16)
 		if err != nil || n == 0 {

@@ -85,7 +85,7 @@ func defaults(stateDir string) file {
 		ShutdownTimeout: seconds(30 * time.Second),
 		Roles:           []string{string(Watch), string(Work), string(Web)},
 		Legacy:          legacy{Folder: ".2BUploaded", PathMap: map[string]string{"/divg": "/data"}},
-		ManifestTimeout: seconds(24 * time.Hour), Rescan: seconds(5 * time.Minute),
+		ManifestTimeout: seconds(24 * time.Hour), FullScan: seconds(time.Hour),
 		Web:            webBlock{Listen: "127.0.0.1:8080"},
 		OMERO:          omeroBlock{Port: 4064},
 		Podman:         podmanBlock{BindRetryAttempts: 3, BindRetryDelay: seconds(2 * time.Second)},

@@ -24,6 +24,17 @@ const (
 	Folder Unit = "folder"
 )
 
+// OnChange says what becomes of a drop that changes after it was taken.
+type OnChange string
+
+// What a changed drop can be: a new order, nothing, or nothing but marked as
+// changed.
+const (
+	Reimport OnChange = "reimport"
+	Ignore   OnChange = "ignore"
+	Flag     OnChange = "flag"
+)
+
 // Rule turns drops in some folders into orders.
 type Rule struct {
 	Path         string         // absolute and clean; parts like {user} are captured
@@ -35,7 +46,22 @@ type Rule struct {
 	Converter    *order.Converter            // for every file not in ByExtension
 	ByExtension  map[string]*order.Converter // by lower-case extension with its dot
 	AllowAnyUser bool
+	Mode         Mode
+	ScanInterval time.Duration // 0: as the filesystem wants it
+	DoneMarker   string        // a file name with {name} in it; empty for none
+	OnChange     OnChange
 }
+
+// Mode says how a rule's folders are watched.
+type Mode string
+
+// The modes: as the filesystem wants it, by events, by scans, or by both.
+const (
+	AutoMode Mode = "auto"
+	Events   Mode = "events"
+	Scan     Mode = "scan"
+	Both     Mode = "both"
+)
 
 const (
 	defaultSettle = 30 * time.Second
@@ -56,6 +82,9 @@ func (f *file) rules(src *source, c *Config) error {
 		if err != nil {
 			return err
 		}
+		if r.ScanInterval == 0 {
+			r.ScanInterval = c.ScanInterval
+		}
 		// Two rules that differ only in what they call a part match the same.
 		shape := capture.ReplaceAllString(r.Path, "{}")
 		if first, taken := seen[shape]; taken {
@@ -71,9 +100,24 @@ func (r *rule) rule(src *source, at, base string) (Rule, error) {
 	made := Rule{
 		Path: filepath.Clean(r.Path), Unit: Unit(cmp.Or(r.Unit, string(Auto))), Settle: defaultSettle,
 		Include: r.Include, Exclude: r.Exclude, AllowAnyUser: r.AllowAnyUser,
+		Mode: Mode(cmp.Or(r.Mode, string(AutoMode))), ScanInterval: time.Duration(r.ScanInterval), DoneMarker: r.DoneMarker,
+		OnChange: OnChange(cmp.Or(r.OnChange, string(Reimport))),
+	}
+	if !slices.Contains([]Mode{AutoMode, Events, Scan, Both}, made.Mode) {
+		return Rule{}, src.bad(at+".mode", "is %s: allowed are auto, events, scan and both", quote(r.Mode))
+	}
+	if err := interval(src, at+".scan_interval", made.ScanInterval); err != nil {
+		return Rule{}, err
+	}
+	if before, after, ok := strings.Cut(r.DoneMarker, "{name}"); r.DoneMarker != "" &&
+		(!ok || before+after == "" || strings.ContainsAny(before+after, "/{}\x00")) {
+		return Rule{}, src.bad(at+".done_marker", "is %s: give a file name with {name} in it, such as {name}.done", quote(r.DoneMarker))
 	}
 	if !slices.Contains([]Unit{Auto, File, Folder}, made.Unit) {
 		return Rule{}, src.bad(at+".unit", "is %s: allowed are auto, file and folder", quote(r.Unit))
+	}
+	if !slices.Contains([]OnChange{Reimport, Ignore, Flag}, made.OnChange) {
+		return Rule{}, src.bad(at+".on_change", "is %s: allowed are reimport, ignore and flag", quote(r.OnChange))
 	}
 	if r.Settle != nil {
 		made.Settle = time.Duration(*r.Settle)

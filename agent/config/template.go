@@ -97,13 +97,19 @@ func (t *OrderTemplate) Expand(captured map[string]string) (order.Order, error) 
 	if err := order.CheckName("user", o.User); err != nil {
 		return order.Order{}, err
 	}
-	switch d := o.Destination; {
-	case t.ID != "" && d.ID == 0:
+	d := o.Destination
+	if t.ID != "" && d.ID == 0 {
 		return order.Order{}, order.Errorf(order.Invalid, "The folder gives %s as the id of the %s, which is no positive whole number.", quote(fill(t.ID)), t.Type)
-	case t.Name != "" && strings.TrimSpace(d.Name) == "":
-		return order.Order{}, order.Errorf(order.Invalid, "The folder gives no name for the %s.", t.Type)
-	case t.Project != "" && strings.TrimSpace(d.Project) == "":
-		return order.Order{}, order.Errorf(order.Invalid, "The folder gives no name for the project.")
+	}
+	if t.Name != "" {
+		if err := order.CheckTitle("name of the "+string(t.Type), d.Name); err != nil {
+			return order.Order{}, err
+		}
+	}
+	if t.Project != "" {
+		if err := order.CheckTitle("name of the project", d.Project); err != nil {
+			return order.Order{}, err
+		}
 	}
 	return o, nil
 }

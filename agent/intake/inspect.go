@@ -1,10 +1,13 @@
 package intake
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -12,6 +15,7 @@ import (
 
 	"biomero-importer/agent/order"
 	"biomero-importer/importer"
+	"biomero-importer/watcher"
 )
 
 // observation is how a file or folder was last seen to change.
@@ -32,15 +36,17 @@ type found struct {
 	dir    bool
 	size   int64   // of a folder, of all files below it
 	mtime  int64   // nanoseconds since 1970; of a folder, the newest of a file below it
-	inside []found // the files of a folder that is no image of its own
+	inside []found // the files and units of a folder that is no image of its own
 }
 
 // inspection is what was found of a manifest's files.
 type inspection struct {
 	gone    bool // the manifest itself is no longer there
 	files   []found
-	wanting []string // what keeps it from being taken yet
-	fault   error    // what keeps it from ever being taken
+	wanting []string                // what keeps it from being taken yet
+	fault   error                   // what keeps it from ever being taken
+	drops   map[string]watcher.Drop // the files as the watcher shows them, once all are there
+	prints  map[string]uint64       // and their fingerprints
 }
 
 // budget bounds the time that one inspection may take: one that names a large
@@ -65,7 +71,7 @@ func (in *Intake) inspect(ctx context.Context, m *manifest) (i inspection) {
 		i.gone = true
 		return i
 	}
-	if m.refused || m.taken || m.fault != nil {
+	if m.refused || m.taken || m.unseen || m.fault != nil {
 		return i
 	}
 	seen := map[string]bool{}
@@ -95,7 +101,45 @@ func (in *Intake) inspect(ctx context.Context, m *manifest) (i inspection) {
 			}
 		}
 	}
+	if len(i.wanting) == 0 {
+		if i.drops, err = in.drops(ctx, m, i.files); err != nil {
+			i.wanting = append(i.wanting, fmt.Sprintf("its files cannot be measured now (%v)", err))
+		}
+		i.prints = in.fingerprintsOf(ctx, i.drops)
+	}
 	return i
+}
+
+// drops describes the files, those inside folders too, as the watcher shows
+// them, so that it is known again when it does; those that it does not show as
+// they were found.
+func (in *Intake) drops(ctx context.Context, m *manifest, files []found) (map[string]watcher.Drop, error) {
+	drops := map[string]watcher.Drop{}
+	for _, f := range files {
+		for _, f := range append(slices.Clip(f.inside), f) {
+			if !strings.HasPrefix(f.path, m.own+"/") {
+				continue // it has no record
+			}
+			drop, ok, err := in.config.Measure(ctx, f.path)
+			if err != nil {
+				return nil, err
+			}
+			if !ok {
+				drop = watcher.Drop{Path: f.path, IsDir: f.dir, Size: f.size, ModTime: time.Unix(0, f.mtime)}
+			}
+			drops[f.path] = drop
+		}
+	}
+	return drops, nil
+}
+
+// fingerprintsOf condenses the drops, as far as ctx leaves the time.
+func (in *Intake) fingerprintsOf(ctx context.Context, drops map[string]watcher.Drop) map[string]uint64 {
+	prints, _, err := in.fingerprints(ctx, slices.Collect(maps.Values(drops)))
+	if err != nil {
+		in.log.DebugContext(ctx, "a manifest's files have no fingerprints", slog.Any("error", err))
+	}
+	return prints
 }
 
 // shorten lists the first few.
@@ -170,28 +214,37 @@ func (in *Intake) look(ctx context.Context, path string) (found, error) {
 	if err != nil {
 		return found{}, err
 	}
-	files := 0
-	err = fs.WalkDir(in.share.Root().FS(), rel, func(name string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
-			return errors.Join(err, ctx.Err())
-		}
-		info, err := entry.Info()
-		if err != nil {
-			return err
-		}
-		if !info.Mode().IsRegular() {
+	files, zarr := 0, importer.IsZarr(path)
+	add := func(one found) error {
+		f.size += one.size
+		f.mtime = max(f.mtime, one.mtime)
+		if files++; zarr {
 			return nil
 		}
-		if files++; !importer.IsZarr(path) {
-			if files > importer.MaxImages {
-				return &importer.Error{Reason: fmt.Sprintf("%q holds more than %d files: name parts of it.", path, importer.MaxImages)}
-			}
-			inside := filepath.Join(path, strings.TrimPrefix(name, rel))
-			f.inside = append(f.inside, found{path: inside, size: info.Size(), mtime: info.ModTime().UnixNano()})
+		if files > importer.MaxImages {
+			return &importer.Error{Reason: fmt.Sprintf("%q holds more than %d files: name parts of it.", path, importer.MaxImages)}
 		}
-		f.size += info.Size()
-		f.mtime = max(f.mtime, info.ModTime().UnixNano())
+		f.inside = append(f.inside, one)
 		return nil
+	}
+	err = fs.WalkDir(in.share.Root().FS(), rel, func(name string, entry fs.DirEntry, err error) error {
+		if err = errors.Join(err, ctx.Err()); err != nil || name == rel || zarr && entry.IsDir() {
+			return err
+		}
+		inside := filepath.Join(path, strings.TrimPrefix(name, rel))
+		if entry.IsDir() {
+			// What the watcher shows as one drop is one here, and not its files.
+			unit, ok, err := in.config.Measure(ctx, inside)
+			if err != nil || !ok {
+				return err
+			}
+			return cmp.Or(add(found{path: inside, dir: true, size: unit.Size, mtime: unit.ModTime.UnixNano()}), fs.SkipDir)
+		}
+		info, err := entry.Info()
+		if err != nil || !info.Mode().IsRegular() {
+			return err
+		}
+		return add(found{path: inside, size: info.Size(), mtime: info.ModTime().UnixNano()})
 	})
 	return f, err
 }

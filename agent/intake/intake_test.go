@@ -3,15 +3,19 @@ package intake_test
 import (
 	"context"
 	"fmt"
+	"hash/fnv"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"biomero-importer/agent/intake"
@@ -49,7 +53,8 @@ type fixture struct {
 	share *importer.Share
 	*intake.Intake
 	config intake.Config
-	stop   func() // of run
+	watch  *watcher.Watcher // tells what it would hand over
+	stop   func()           // of run
 }
 
 func newFixture(t *testing.T) *fixture {
@@ -70,9 +75,25 @@ func newFixture(t *testing.T) *fixture {
 		},
 		ManifestTimeout: time.Hour, PathMap: map[string]string{"/divg": f.dir},
 		Ignored: func(base string) bool { return base == "Thumbs.db" },
+		Measure: func(ctx context.Context, path string) (watcher.Drop, bool, error) { return f.watch.Measure(ctx, path) },
 	}
+	f.units(watcher.Auto)
 	f.restart()
 	return f
+}
+
+// units makes drops of what the unit says.
+func (f *fixture) units(unit watcher.Unit) {
+	f.t.Helper()
+	var opts watcher.Options
+	for _, r := range f.config.Rules {
+		opts.Rules = append(opts.Rules, watcher.Rule{
+			Path: r.Path, Unit: unit, Exclude: []string{"notes.txt"}, Control: order.ManifestGlobs, ControlOnly: r.Order == nil,
+		})
+	}
+	var err error
+	f.watch, err = watcher.New(opts, f)
+	require.NoError(f.t, err)
 }
 
 // restart replaces the intake by one that knows only what the database does.
@@ -97,6 +118,18 @@ func (f *fixture) run() {
 	f.t.Cleanup(f.stop)
 }
 
+// report lets a reporter write until the test ends.
+func (f *fixture) report() {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(f.t.Context()))
+	done := make(chan error, 1)
+	reporter := f.Reporter()
+	go func() { done <- reporter.Run(ctx) }()
+	f.t.Cleanup(func() {
+		cancel()
+		require.NoError(f.t, <-done)
+	})
+}
+
 func (f *fixture) write(content, name string) string {
 	f.t.Helper()
 	path := filepath.Join(f.dir, name)
@@ -108,6 +141,11 @@ func (f *fixture) write(content, name string) string {
 // drop is what the watcher would hand over for a path.
 func (f *fixture) drop(rule int, control bool, path string) watcher.Drop {
 	f.t.Helper()
+	d, ok, err := f.watch.Measure(f.t.Context(), path)
+	require.NoError(f.t, err)
+	if ok {
+		return d
+	}
 	info, err := os.Stat(path)
 	require.NoError(f.t, err)
 	dir := filepath.Dir(path)
@@ -119,10 +157,18 @@ func (f *fixture) drop(rule int, control bool, path string) watcher.Drop {
 	}
 	var st syscall.Stat_t
 	require.NoError(f.t, syscall.Stat(path, &st))
-	return watcher.Drop{
+	return mark(watcher.Drop{
 		Rule: rule, Path: path, Dir: dir, Control: control, Captures: captures,
 		Size: info.Size(), ModTime: info.ModTime(), IsDir: info.IsDir(), Inode: st.Ino,
-	}
+	})
+}
+
+// mark marks a drop as the watcher would.
+func mark(d watcher.Drop) watcher.Drop {
+	h := fnv.New64a()
+	_, _ = fmt.Fprint(h, filepath.Base(d.Path), d.Size, d.ModTime.UnixNano())
+	d.Mark = h.Sum64()
+	return d
 }
 
 func (f *fixture) settle(drops ...watcher.Drop) {
@@ -157,6 +203,13 @@ func (f *fixture) record(path string) tracking.Drop {
 	return found[path]
 }
 
+// reports counts those that are due, as far as they match.
+func (f *fixture) reports(where string) (n int) {
+	f.t.Helper()
+	require.NoError(f.t, f.store.Pool().QueryRow(f.t.Context(), `SELECT count(*) FROM importer.reports WHERE `+where).Scan(&n))
+	return n
+}
+
 // becomes waits for the state of a drop.
 func (f *fixture) becomes(path string, state tracking.DropState) tracking.Drop {
 	f.t.Helper()
@@ -186,6 +239,93 @@ func TestData_settledTogetherIsOneOrderOnce(t *testing.T) {
 	f.write("changed", "Demo/ada/in/a.tif")
 	f.settle(f.drop(inbox, false, a))
 	require.Equal(t, []string{"105: a.tif b.tif", "105: a.tif"}, f.orders())
+}
+
+func TestData_ofOneDestinationIsOneOrderWhateverItsFolder(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	head := f.config.Rules[inbox].Order
+	f.config.Rules[inbox] = intake.Rule{
+		Path: f.dir + "/{group}/{user}/in/{run}",
+		Order: func(c map[string]string) (order.Order, error) {
+			o, err := head(c)
+			switch c["run"] {
+			case "3":
+				o.Description = "another"
+			case "4":
+				err = order.Errorf(order.Invalid, "No order fits.")
+			}
+			return o, err
+		},
+		Converter: func(path string) *order.Converter {
+			if filepath.Ext(path) == ".lif" {
+				return &order.Converter{Container: "lab/convert:v1", Params: map[string]any{"n": 1}}
+			}
+			return nil
+		},
+	}
+	f.units(watcher.Auto)
+	f.restart()
+	var drops []watcher.Drop
+	for run := range 5 {
+		for _, ext := range []string{"lif", "tif"} {
+			drops = append(drops, f.drop(inbox, false, f.write("x", fmt.Sprintf("Demo/ada/in/%d/%d.%s", run, run, ext))))
+		}
+	}
+	f.settle(drops...)
+	require.Equal(t, []string{"105: 0.lif 1.lif 2.lif", "105: 0.tif 1.tif 2.tif", "105: 3.lif", "105: 3.tif"}, f.orders())
+	for _, d := range drops[8:] {
+		require.Equal(t, tracking.DropRefused, f.record(d.Path).State, d.Path)
+		require.Equal(t, "No order fits.", f.record(d.Path).Reason)
+	}
+	f.restart()
+	f.settle(drops...)
+	require.Len(t, f.orders(), 4)
+}
+
+func TestData_ofAPathTwiceInABatchIsTheLast(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	path := f.write("x", "Demo/ada/in/a.tif")
+	before, other := f.drop(inbox, false, path), f.drop(inbox, false, f.write("x", "Demo/ada/in/b.tif"))
+	f.write("more", "Demo/ada/in/a.tif")
+	now := f.drop(inbox, false, path)
+	f.settle(before, other, now)
+	require.Equal(t, now.Mark, f.record(path).Mark)
+	require.Equal(t, []string{"105: a.tif b.tif"}, f.orders())
+}
+
+func TestData_withLongNamesIsSeveralOrders(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	dir := filepath.Join(f.dir, "Demo/ada/in", strings.Repeat("ж", 120), strings.Repeat("ж", 120))
+	drops := make([]watcher.Drop, 10_000)
+	for i := range drops {
+		drops[i] = mark(watcher.Drop{
+			Rule: inbox, Path: fmt.Sprintf("%s/изображение на микроскопе %d.tif", dir, i), Dir: f.dir + "/Demo/ada/in",
+			Captures: map[string]string{"group": "Demo", "user": "ada"}, Size: 1, ModTime: time.Now(),
+		})
+	}
+	f.settle(drops...)
+	rows, err := f.store.Pool().Query(t.Context(), `SELECT uuid, files FROM public.imports`)
+	require.NoError(t, err)
+	var id, files string
+	named := map[string]string{} // the order that names a path
+	orders, err := pgx.ForEachRow(rows, []any{&id, &files}, func() error {
+		paths, err := order.DecodePaths(files)
+		for _, p := range paths {
+			named[p] = id
+		}
+		return err
+	})
+	require.NoError(t, err)
+	require.Equal(t, int64(2), orders.RowsAffected())
+	require.Len(t, named, len(drops))
+	records, err := f.store.Drops(t.Context(), slices.Collect(maps.Keys(named)))
+	require.NoError(t, err)
+	for path, id := range named {
+		require.Equal(t, id, records[path].UUID)
+	}
 }
 
 func TestData_thatCannotBeImportedIsRecorded(t *testing.T) {
@@ -267,6 +407,24 @@ func TestManifest_droppedAnewTakesWhatHasComeSince(t *testing.T) {
 	require.Equal(t, "151: monday.tif tuesday.tif", f.orders()[1])
 }
 
+func TestManifest_savedAgainWithoutAChangeIsOneOrder(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.write("x", "Demo/ada/m/a.tif")
+	text := fmt.Sprintf(manifest, `"*.tif"`)
+	path := f.write(text, "Demo/ada/m/order.yml")
+	f.settle(f.drop(manifests, true, path))
+	f.becomes(path, tracking.DropTaken)
+	require.NoError(t, os.Rename(path, path+".bak")) // as editors do, and rsync
+	f.write(text, "Demo/ada/m/order.yml")
+	again := f.drop(manifests, true, path)
+	require.NotEqual(t, again.Inode, f.record(path).Inode)
+	f.settle(again)
+	f.eventually(func() bool { return f.record(path).Inode == again.Inode })
+	require.Equal(t, []string{"151: a.tif"}, f.orders())
+	require.Equal(t, tracking.DropTaken, f.record(path).State)
+}
+
 func TestManifest_takenAwayAndPutBackCounts(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -295,6 +453,20 @@ func TestManifest_ofOneUserLeavesTheFilesOfAnotherAlone(t *testing.T) {
 	f.settle(f.drop(inbox, false, bobs))
 	require.Equal(t, tracking.DropTaken, f.record(bobs).State)
 	require.Equal(t, []string{"105: b.tif"}, f.orders())
+}
+
+func TestManifest_actsForNobodyWhereItsRuleDoesNotFit(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.config.Rules[inbox].Order = func(map[string]string) (order.Order, error) {
+		return order.Order{}, order.Errorf(order.Invalid, "The folder gives %q as the id of the Dataset.", "in")
+	}
+	f.restart()
+	f.write("x", "Demo/ada/in/a.tif")
+	path := f.write(fmt.Sprintf(manifest, "a.tif")+"wait_for: present\n", "Demo/ada/in/order.yml")
+	f.settle(f.drop(inbox, true, path))
+	require.Contains(t, f.becomes(path, tracking.DropRefused).Reason, `The folder gives "in" as the id of the Dataset.`)
+	require.Empty(t, f.orders())
 }
 
 func TestManifest_inAFolderWithBracketsMeansItsOwnFiles(t *testing.T) {
@@ -337,6 +509,7 @@ func TestManifest_refusals(t *testing.T) {
 		"a link out":    {fmt.Sprintf(manifest, "leak.tif"), "leads outside"},
 		"a taken uuid":  {fmt.Sprintf(manifest, "a.tif") + "uuid: " + id + "\n", "belongs to another order"},
 		"itself":        {fmt.Sprintf(manifest, "order.yml"), "not data"},
+		"a long glob":   {fmt.Sprintf(manifest, `"*[`+strings.Repeat("ABCDEFGHIJ", 500)+`].tif"`), `"*[ABCDEFGHIJ`},
 		"no YAML":       {"a: b: c", "order.yml:1:"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -361,6 +534,38 @@ func TestManifest_refusals(t *testing.T) {
 	}
 }
 
+func TestManifest_whosePathIsNotUTF8IsRefusedAndHoldsNothing(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	for _, name := range []string{"bad\xff.order.yml", "bad\xff/order.yml"} {
+		path := f.write(fmt.Sprintf(manifest, "a.tif"), "Demo/ada/in/"+name)
+		f.settle(f.drop(inbox, true, path))
+		require.Equal(t, tracking.DropRefused, f.record(path).State)
+		require.Contains(t, f.record(path).Reason, "not valid UTF-8: rename it")
+		f.settle(f.drop(inbox, true, path))
+		require.Equal(t, 1, f.record(path).Version, "it is refused once")
+	}
+	require.Zero(t, f.reports(`true`), "nobody could find their place")
+	a := f.write("x", "Demo/ada/in/a.tif")
+	f.settle(f.drop(inbox, false, a))
+	require.Equal(t, []string{"105: a.tif"}, f.orders())
+}
+
+func TestManifest_ofMoreThanAnOrderCanHoldIsRefused(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	long := strings.Repeat("ж", 120)
+	dir := filepath.Join(f.dir, "Demo/ada/m", strings.Repeat(long+"/", 14))
+	require.NoError(t, os.MkdirAll(dir, 0o755))
+	for i := range 1700 {
+		require.NoError(t, os.WriteFile(fmt.Sprintf("%s/%d.tif", dir, i), []byte("x"), 0o600))
+	}
+	path := f.write(fmt.Sprintf(manifest, `"`+dir+`/*.tif"`)+"wait_for: present\n", "Demo/ada/m/order.yml")
+	f.settle(f.drop(manifests, true, path))
+	require.Contains(t, f.becomes(path, tracking.DropRefused).Reason, "order.yml: The names of the order's 1700 files take")
+	require.Empty(t, f.orders())
+}
+
 func TestManifest_refusedHoldsItsFolderUntilItIsMendedOrGone(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -371,6 +576,18 @@ func TestManifest_refusedHoldsItsFolderUntilItIsMendedOrGone(t *testing.T) {
 	require.NoError(t, os.Remove(path))
 	f.eventually(func() bool { return len(f.orders()) == 1 })
 	require.Equal(t, []string{"105: a.tif"}, f.orders())
+}
+
+func TestManifest_mendedFreesAtOnceWhatItDoesNotName(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	path := f.write("a: b: c", "Demo/ada/in/order.yml")
+	a, b := f.write("x", "Demo/ada/in/a.tif"), f.write("x", "Demo/ada/in/b.tif")
+	f.settle(f.drop(inbox, true, path), f.drop(inbox, false, a), f.drop(inbox, false, b))
+	f.write(fmt.Sprintf(manifest, "b.tif, tomorrow.tif"), "Demo/ada/in/order.yml")
+	f.settle(f.drop(inbox, true, path))
+	require.Equal(t, []string{"105: a.tif"}, f.orders())
+	require.Equal(t, tracking.DropHeld, f.record(b).State)
 }
 
 func TestManifest_thatWaitsInVainIsRefusedNamingWhatIsMissing(t *testing.T) {
@@ -423,6 +640,46 @@ func TestHeldFile_staysHeldOverARestart(t *testing.T) {
 	require.Equal(t, []string{"151: a.tif b.tif"}, f.orders())
 }
 
+func TestHeldFiles_stayHeldUntilTheirManifestIsSeenAgain(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	path := f.write(fmt.Sprintf(manifest, `"`+f.dir+`/Demo/ada/in/*.tif", c.tif`), "Demo/ada/m/order.yml")
+	a, b := f.write("a", "Demo/ada/in/a.tif"), f.write("b", "Demo/ada/in/b.tif")
+	f.settle(f.drop(manifests, true, path))
+	f.settle(f.drop(inbox, false, a), f.drop(inbox, false, b))
+	f.restart()
+	bobs := f.write("x", "Demo/bob/in/x.tif")
+	f.settle(f.drop(inbox, false, a), f.drop(inbox, false, b), f.drop(inbox, false, bobs)) // before the manifest
+	require.Equal(t, []string{"105: x.tif"}, f.orders())
+	f.settle(f.drop(manifests, true, path))
+	f.write("x", "Demo/ada/m/c.tif")
+	f.becomes(path, tracking.DropTaken)
+	require.Equal(t, []string{"105: x.tif", "151: a.tif b.tif c.tif"}, f.orders())
+}
+
+func TestHeldFile_isFreedWhenItsManifestIsNotSeenAgain(t *testing.T) {
+	t.Parallel()
+	for name, happens := range map[string]func(f *fixture, path string){
+		"removed meanwhile": func(f *fixture, path string) { require.NoError(f.t, os.Remove(path)) },
+		"no longer watched": func(f *fixture, _ string) { f.config.ManifestTimeout = time.Second },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t)
+			path := f.write(fmt.Sprintf(manifest, `"`+f.dir+`/Demo/ada/in/a.tif", b.tif`), "Demo/ada/m/order.yml")
+			a := f.write("x", "Demo/ada/in/a.tif")
+			f.settle(f.drop(manifests, true, path), f.drop(inbox, false, a))
+			require.Equal(t, tracking.DropHeld, f.record(a).State)
+			f.stop()
+			happens(f, path)
+			f.restart()
+			f.settle(f.drop(inbox, false, a))
+			f.becomes(a, tracking.DropTaken)
+			require.Equal(t, []string{"105: a.tif"}, f.orders())
+		})
+	}
+}
+
 func TestAgents_twoOnOneFolderOrderOnce(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -461,17 +718,21 @@ func TestLegacy_isTakenOnce(t *testing.T) {
 	require.Equal(t, []string{"9: a.tif"}, f.orders())
 }
 
+func TestLegacy_isOnlyWhatADateNames(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.write("x", "core/a.tif")
+	for _, name := range []string{"9999_99_99_99-99-99.x", "2024_01_31_10-20-30.txt.rejected.txt"} {
+		path := f.write("Username: \"ada\"\nGroup: \"Demo\"\nScreenID: 9\nFiles: [/DIVG/core/a.tif]\n", "core/.2BUploaded/"+name)
+		f.settle(f.drop(legacy, true, path))
+		require.Empty(t, f.record(path), name)
+	}
+}
+
 func TestReporter_writesBesideTheManifest(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
-	r := &intake.Reporter{Store: f.store, Share: f.share, Log: slog.New(slog.NewTextHandler(t.Output(), nil))}
-	done := make(chan error, 1)
-	go func() { done <- r.Run(ctx) }()
-	defer func() {
-		cancel()
-		require.NoError(t, <-done)
-	}()
+	f.report()
 	path := f.write("a: b: c", "Demo/ada/m/order.yml")
 	f.settle(f.drop(manifests, true, path))
 	f.eventually(func() bool { _, err := os.Stat(path + ".rejected.txt"); return err == nil })
@@ -491,4 +752,95 @@ func TestReporter_writesBesideTheManifest(t *testing.T) {
 	require.Equal(t, "precious", string(data))
 	_, err = os.Stat(path + ".rejected.txt")
 	require.ErrorIs(t, err, os.ErrNotExist)
+}
+
+const legacyOrder = "Username: \"ada\"\nGroup: \"Demo\"\nScreenID: 9\nFiles: [%s]\n"
+
+func TestReporter_outlivesAShareThatIsAway(t *testing.T) {
+	t.Parallel()
+	const name = "2024_01_31_10-20-30.txt"
+	for _, tc := range []struct{ name, text, path, told string }{
+		{"taken", fmt.Sprintf(manifest, "a.tif") + "wait_for: present\n", "Demo/ada/m/order.yml", "Demo/ada/m/order.yml.receipt.json"},
+		{"refused", "a: b: c", "Demo/ada/m/order.yml", "Demo/ada/m/order.yml.rejected.txt"},
+		{"legacy", fmt.Sprintf(legacyOrder, "/etc/passwd"), "core/.2BUploaded/" + name, "core/.failed_uploads/*/" + name},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t)
+			f.write("x", "Demo/ada/m/a.tif")
+			path := f.write(tc.text, tc.path)
+			rule := manifests
+			if tc.name == "legacy" {
+				rule = legacy
+			}
+			f.settle(f.drop(rule, true, path))
+			f.eventually(func() bool {
+				state := f.record(path).State
+				return state == tracking.DropTaken || state == tracking.DropRefused
+			})
+			f.stop()
+			top := filepath.Join(f.dir, strings.Split(tc.path, "/")[0])
+			require.NoError(t, os.Rename(top, top+".away"))
+			f.report()
+			f.eventually(func() bool { return f.reports(`tries > 0`) == 1 })
+			require.NoError(t, os.Rename(top+".away", top))
+			f.eventually(func() bool {
+				told, err := filepath.Glob(filepath.Join(f.dir, tc.told))
+				return err == nil && len(told) == 1
+			})
+			f.eventually(func() bool { return f.reports(`true`) == 0 })
+		})
+	}
+}
+
+func TestReporter_leavesAloneWhatItsAuthorTookAway(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	path := f.write("a: b: c", "Demo/ada/m/order.yml")
+	f.settle(f.drop(manifests, true, path))
+	f.becomes(path, tracking.DropRefused)
+	f.stop()
+	require.NoError(t, os.Remove(path))
+	f.report()
+	f.eventually(func() bool { return f.reports(`true`) == 0 })
+	require.NoFileExists(t, path+".rejected.txt")
+}
+
+func TestLegacy_refusedGoesToItsUsersFolder(t *testing.T) {
+	t.Parallel()
+	for text, user := range map[string]string{fmt.Sprintf(legacyOrder, "/etc/passwd"): "ada", "Username: \"ada\"\n": "unknown"} {
+		t.Run(user, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t)
+			f.report()
+			const name = "2024_01_31_10-20-30.txt"
+			path := f.write(text, "core/.2BUploaded/"+name)
+			f.settle(f.drop(legacy, true, path))
+			f.eventually(func() bool {
+				_, err := os.Stat(filepath.Join(f.dir, "core/.failed_uploads", user, name))
+				return err == nil
+			})
+		})
+	}
+}
+
+// What had to be corrected may be the files, not the order.
+func TestLegacy_failedAndMovedBackIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.write("x", "core/a.tif")
+	const name = "2024_01_31_10-20-30.txt"
+	path := f.write(fmt.Sprintf(legacyOrder, "/DIVG/core/a.tif"), "core/.2BUploaded/"+name)
+	d := f.drop(legacy, true, path)
+	f.settle(d)
+	id := f.becomes(path, tracking.DropTaken).UUID
+	_, err := f.store.Pool().Exec(t.Context(), `INSERT INTO public.imports (group_name, user_name, destination_id, destination_type, stage, uuid, files)
+		SELECT group_name, user_name, destination_id, destination_type, 'Import Failed', uuid, files FROM public.imports WHERE uuid = $1`, id)
+	require.NoError(t, err)
+	f.report()
+	moved := filepath.Join(f.dir, "core/.failed_uploads/ada", name)
+	f.eventually(func() bool { _, err := os.Stat(moved); return err == nil && f.reports(`true`) == 0 })
+	require.NoError(t, os.Rename(moved, path))
+	f.settle(d)
+	f.eventually(func() bool { return len(f.orders()) == 3 })
 }

@@ -6,14 +6,12 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
+	"unicode/utf8"
 
 	"biomero-importer/agent/order"
 	"biomero-importer/agent/tracking"
@@ -38,18 +36,27 @@ type manifest struct {
 
 	refused bool
 	taken   bool // only its held files are still to be given back
+	unseen  bool // stands for one that a file was held for before a restart
+	resaved bool // was taken with the same content as another file
 	busy    bool // being looked at
 
 	next    time.Time // when to look at its files again
 	waiting time.Time // since when
 	seen    map[string]observation
-	held    map[string]watcher.Drop
+	held    map[string]heldDrop
+}
+
+// heldDrop is a drop that waits for a manifest, with its fingerprint.
+type heldDrop struct {
+	watcher.Drop
+	content uint64
 }
 
 // control takes note of an order file that has settled. Its files are looked
-// for later, by Run.
+// for later, by Run. One whose path is not UTF-8 is refused and holds nothing:
+// neither its report nor the records of its files could name it.
 func (in *Intake) control(ctx context.Context, d watcher.Drop) error {
-	data, err := in.read(d.Path)
+	data, err := in.read(d)
 	if errors.Is(err, fs.ErrNotExist) {
 		return in.forget(ctx, d.Path)
 	}
@@ -61,7 +68,7 @@ func (in *Intake) control(ctx context.Context, d watcher.Drop) error {
 	sum := sha256.Sum256(data)
 	m := &manifest{
 		path: d.Path, drop: d, own: in.own(d), waiting: time.Now(),
-		literal: map[string]bool{}, seen: map[string]observation{}, held: map[string]watcher.Drop{},
+		literal: map[string]bool{}, seen: map[string]observation{}, held: map[string]heldDrop{},
 		record: tracking.Drop{
 			Path: d.Path, Kind: tracking.DropManifest, Size: d.Size, ModTime: d.ModTime.UnixNano(), Inode: d.Inode,
 			Digest: sum[:], UUID: prev.UUID, Version: prev.Version, FirstSeen: time.Now(),
@@ -70,18 +77,27 @@ func (in *Intake) control(ctx context.Context, d watcher.Drop) error {
 	if in.config.Rules[d.Rule].Legacy {
 		m.record.Kind = tracking.DropLegacy
 	}
+	touched := prev.ModTime != m.record.ModTime
+	if !utf8.ValidString(d.Path) {
+		if prev.State == tracking.DropRefused && !touched {
+			return nil
+		}
+		return in.refuse(ctx, m, order.Errorf(order.Invalid, "The manifest %q has a name, or lies in a folder with one, that is not valid UTF-8: rename it.", d.Path))
+	}
 	if old := in.manifests[d.Path]; old != nil {
-		m.held, m.waiting = old.held, old.waiting
+		m.held = old.held
+		if old.unread {
+			m.waiting = old.waiting
+		}
 	}
 	if err != nil {
 		m.fault, m.unread = err, order.ClassOf(err) != order.Invalid
 		in.manifests[d.Path] = m
 		return nil
 	}
-	touched := prev.ModTime != m.record.ModTime
 	same := prev.Version > 0 && bytes.Equal(prev.Digest, sum[:])
-	// The same content under the same name again is a new request only if it
-	// is another file: then it may name files that have come since.
+	// The same content under the same name again is a new request only if it is
+	// another file, and only if it names files that have come since.
 	if same && prev.State == tracking.DropTaken && (!touched || prev.Inode == d.Inode) {
 		return in.release(ctx, m)
 	}
@@ -92,10 +108,17 @@ func (in *Intake) control(ctx context.Context, d watcher.Drop) error {
 		m.refused = true
 	case same && prev.State == tracking.DropWaiting:
 		m.record = prev
+	case same && prev.State == tracking.DropTaken:
+		m.resaved = true
 	case m.fault == nil:
-		return in.save(ctx, m, tracking.DropWaiting, "")
+		if err := in.save(ctx, m, tracking.DropWaiting, ""); err != nil {
+			return err
+		}
 	}
-	return nil
+	if m.fault == nil {
+		return in.giveBack(ctx, m)
+	}
+	return nil // what it named before may still be meant
 }
 
 // own is the part of a drop's folder that names its group and user, or its
@@ -104,7 +127,7 @@ func (in *Intake) control(ctx context.Context, d watcher.Drop) error {
 func (in *Intake) own(d watcher.Drop) string {
 	rule := &in.config.Rules[d.Rule]
 	if rule.Legacy || rule.AllowAnyUser {
-		return in.share.Dir()
+		return strings.TrimSuffix(in.share.Dir(), "/")
 	}
 	parts := strings.Split(rule.Path, "/")
 	for n := len(parts); n > 0; n-- {
@@ -115,31 +138,14 @@ func (in *Intake) own(d watcher.Drop) string {
 	return d.Dir
 }
 
-// read returns an order file's content. It opens nothing but a regular file
-// below the share.
-func (in *Intake) read(path string) ([]byte, error) {
-	rel, err := in.share.Rel(path)
+// read returns an order file's content.
+func (in *Intake) read(d watcher.Drop) ([]byte, error) {
+	folder, err := openFolder(in.share, in.config.Rules[d.Rule].root(), filepath.Dir(d.Path))
 	if err != nil {
 		return nil, err
 	}
-	f, err := in.share.Root().OpenFile(rel, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOFOLLOW, 0)
-	if err != nil {
-		return nil, fmt.Errorf("opening the manifest: %w", err)
-	}
-	defer func() { _ = f.Close() }()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, fmt.Errorf("opening the manifest: %w", err)
-	}
-	if !info.Mode().IsRegular() {
-		return nil, order.Errorf(order.Invalid, "%s: it is no regular file.", filepath.Base(path))
-	}
-	// One byte more than allowed tells the decoder that there is more.
-	data, err := io.ReadAll(io.LimitReader(f, order.MaxManifestBytes+1))
-	if err != nil {
-		return nil, fmt.Errorf("reading the manifest: %w", err)
-	}
-	return data, nil
+	defer func() { _ = folder.Close() }()
+	return readOrderFile(folder, filepath.Base(d.Path))
 }
 
 // maxGlobs bounds the searches that one manifest can ask for.
@@ -211,9 +217,11 @@ func (in *Intake) authorise(m *manifest) error {
 	}
 	group, user := m.drop.Captures["group"], m.drop.Captures["user"]
 	if rule.Order != nil {
-		if head, err := rule.Order(m.drop.Captures); err == nil {
-			group, user = head.Group, head.User
+		head, err := rule.Order(m.drop.Captures)
+		if err != nil {
+			return order.Errorf(order.Denied, "%s: its folder does not say for whom it may act: %w", filepath.Base(m.path), err)
 		}
+		group, user = head.Group, head.User
 	}
 	for _, c := range []struct{ what, want, got string }{{"group", group, m.order.Group}, {"user", user, m.order.User}} {
 		if c.want != "" && c.want != c.got {
@@ -222,39 +230,6 @@ func (in *Intake) authorise(m *manifest) error {
 		}
 	}
 	return nil
-}
-
-// holder is the manifest that a file belongs to, if any.
-func (in *Intake) holder(path string) *manifest {
-	for _, m := range in.manifests {
-		if !m.taken && m.claims(path) {
-			return m
-		}
-	}
-	return nil
-}
-
-// claims reports whether the manifest names path or a folder around it, among
-// what is its own. One that could not be understood speaks for all that lies
-// beside it and below.
-func (m *manifest) claims(path string) bool {
-	if m.fault != nil {
-		return strings.HasPrefix(path, filepath.Dir(m.path)+"/")
-	}
-	for ; strings.HasPrefix(path, m.own+"/"); path = filepath.Dir(path) {
-		if m.literal[path] {
-			return true
-		}
-		for _, p := range m.patterns {
-			if !p.Glob {
-				continue
-			}
-			if ok, err := filepath.Match(p.Path, path); err == nil && ok {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // save records the manifest's state.
@@ -303,30 +278,6 @@ func (in *Intake) refuse(ctx context.Context, m *manifest, why error) error {
 	return nil
 }
 
-// release drops the manifest and gives back the files that it held and did not
-// take. One that changed since it was held is left to the watcher, which hands
-// it over again.
-func (in *Intake) release(ctx context.Context, m *manifest) error {
-	delete(in.manifests, m.path)
-	held := make([]watcher.Drop, 0, len(m.held))
-	for _, d := range m.held {
-		rel, err := in.share.Rel(d.Path)
-		if err != nil {
-			continue
-		}
-		info, err := in.share.Root().Lstat(rel)
-		if err == nil && (d.IsDir || info.Size() == d.Size && info.ModTime().Equal(d.ModTime)) {
-			held = append(held, d)
-		}
-	}
-	if err := in.data(ctx, held, m.path); err != nil {
-		m.taken = true
-		in.manifests[m.path] = m
-		return err
-	}
-	return nil
-}
-
 // forget is for an order file that is gone.
 func (in *Intake) forget(ctx context.Context, path string) error {
 	known, err := in.store.Drops(ctx, []string{path})
@@ -343,12 +294,4 @@ func (in *Intake) forget(ctx context.Context, path string) error {
 		return in.release(ctx, m)
 	}
 	return nil
-}
-
-// unseen stands for a manifest that a file was held for before a restart, until
-// the watcher shows it, or shows that it is gone.
-func (in *Intake) unseen(path string) *manifest {
-	m := &manifest{path: path, refused: true, waiting: time.Now(), held: map[string]watcher.Drop{}}
-	in.manifests[path] = m
-	return m
 }

@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"biomero-importer/agent/order"
 	"biomero-importer/agent/tracking"
 	"biomero-importer/importer"
@@ -25,9 +27,15 @@ const (
 
 // Reporter tells authors, beside their file, what became of it.
 type Reporter struct {
-	Store *tracking.Store
-	Share *importer.Share
-	Log   *slog.Logger
+	store *tracking.Store
+	share *importer.Share
+	rules []Rule
+	log   *slog.Logger
+}
+
+// Reporter is one for what the intake takes.
+func (in *Intake) Reporter() *Reporter {
+	return &Reporter{store: in.store, share: in.share, rules: in.config.Rules, log: in.log}
 }
 
 // Run writes what is due, until ctx ends.
@@ -42,9 +50,9 @@ func (r *Reporter) Run(ctx context.Context) error {
 	sweep := time.NewTicker(5 * time.Second)
 	defer sweep.Stop()
 	for {
-		n, err := r.Store.Report(ctx, r.write)
+		n, err := r.store.Report(ctx, r.write)
 		if err != nil && ctx.Err() == nil {
-			r.Log.WarnContext(ctx, "receipts wait", slog.Any("error", err))
+			r.log.WarnContext(ctx, "receipts wait", slog.Any("error", err))
 		}
 		if n > 0 {
 			continue
@@ -59,102 +67,159 @@ func (r *Reporter) Run(ctx context.Context) error {
 }
 
 func (r *Reporter) listen(ctx context.Context, wake chan<- struct{}) {
-	r.Store.Listen(ctx, tracking.ReportsChannel, func() {
+	r.store.Listen(ctx, tracking.ReportsChannel, func() {
 		select {
 		case wake <- struct{}{}:
 		default:
 		}
 	}, func(err error) {
-		r.Log.DebugContext(ctx, "not told of new receipts; sweeping for them", slog.Any("error", err))
+		r.log.DebugContext(ctx, "not told of new receipts; sweeping for them", slog.Any("error", err))
 	})
 }
 
 // write tells the author. A folder that cannot be written to breaks nothing:
-// the database says the same. Other faults may pass, and it is tried again.
+// the database says the same. Other faults may pass, as when the share was
+// away, and it is tried again.
 func (r *Reporter) write(ctx context.Context, report tracking.Report) error {
-	rel, err := r.Share.Rel(report.Path)
-	if err == nil {
-		err = r.tell(rel, report)
-	}
+	err := r.tell(ctx, report)
 	if err == nil {
 		return nil
 	}
-	r.Log.WarnContext(ctx, "no receipt beside the manifest", slog.String("manifest", report.Path), slog.Any("error", err))
-	for _, final := range []error{fs.ErrPermission, fs.ErrNotExist, syscall.EROFS, syscall.ENAMETOOLONG} {
-		if errors.Is(err, final) {
-			return nil
-		}
+	r.log.WarnContext(ctx, "no receipt beside the manifest", slog.String("manifest", report.Path), slog.Any("error", err))
+	if errors.Is(err, syscall.EROFS) || errors.Is(err, syscall.ENAMETOOLONG) {
+		return nil
 	}
 	return err
 }
 
-func (r *Reporter) tell(rel string, report tracking.Report) error {
-	if report.Kind == tracking.DropLegacy {
-		return r.tellLegacy(rel, report)
-	}
-	dir, base := path.Split(rel)
-	rejection := dir + order.RejectionName(base)
-	if report.State == tracking.DropRefused {
-		if _, err := r.Share.Root().Lstat(rel); err != nil {
-			return nil //nolint:nilerr // its author has taken it away
+// open opens a folder that reports are written to.
+func (r *Reporter) open(dir string) (*os.Root, error) {
+	top := r.share.Dir()
+	for i := range r.rules {
+		if root := r.rules[i].root(); len(root) > len(top) && strings.HasPrefix(dir+"/", root+"/") {
+			top = root
 		}
-		return r.publish(rejection, order.Rejection(report.Reason))
 	}
-	if report.Status == nil {
+	return openFolder(r.share, top, dir)
+}
+
+func (r *Reporter) tell(ctx context.Context, report tracking.Report) error {
+	// Where there is no such folder, the share may be away.
+	folder, err := r.open(path.Dir(report.Path))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = folder.Close() }()
+	base := path.Base(report.Path)
+	if report.Kind == tracking.DropLegacy || report.State == tracking.DropRefused {
+		_, err := folder.Lstat(base)
+		if errors.Is(err, fs.ErrNotExist) {
+			failed := report.State == tracking.DropRefused || (report.Status != nil && report.Status.Stage == order.Failed)
+			if report.Kind == tracking.DropLegacy && failed { // or it was moved just before a crash
+				return r.store.Forget(ctx, report.Path)
+			}
+			return nil // its author has taken it away
+		}
+		if err != nil {
+			return err
+		}
+	}
+	switch {
+	case report.Kind == tracking.DropLegacy:
+		return r.tellLegacy(ctx, folder, report)
+	case report.State == tracking.DropRefused:
+		return publish(folder, order.RejectionName(base), order.Rejection(report.Reason))
+	case report.Status == nil:
 		return nil
 	}
-	if err := r.Share.Root().Remove(rejection); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := folder.Remove(order.RejectionName(base)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("removing the earlier rejection: %w", err)
 	}
 	receipt, err := receipt(base, report.Status).Encode()
 	if err != nil {
 		return err
 	}
-	return r.publish(dir+order.ReceiptName(base), receipt)
+	return publish(folder, order.ReceiptName(base), receipt)
 }
 
 // tellLegacy moves an order file to where the service before us put it.
-func (r *Reporter) tellLegacy(rel string, report tracking.Report) error {
-	folder, user, reason := legacyDone, "unknown", ""
+func (r *Reporter) tellLegacy(ctx context.Context, folder *os.Root, report tracking.Report) error {
+	base := path.Base(report.Path)
+	var name, user, reason string
 	switch {
 	case report.State == tracking.DropRefused:
-		folder, reason = legacyRefused, report.Reason
+		name, user, reason = legacyRefused, legacyUser(folder, base), report.Reason
 	case report.Status == nil || !report.Status.Stage.Ended():
 		return nil
 	case report.Status.Stage == order.Failed:
-		folder, user, reason = legacyRefused, report.Status.User, report.Status.Description
+		name, user, reason = legacyRefused, report.Status.User, report.Status.Description
 	default:
-		user = report.Status.User
+		name, user = legacyDone, report.Status.User
 	}
-	dir := path.Join(path.Dir(path.Dir(rel)), folder, strings.NewReplacer("/", "_", "..", "_").Replace(user))
-	root := r.Share.Root()
-	if _, err := root.Lstat(rel); errors.Is(err, fs.ErrNotExist) {
-		return nil
+	parent, err := r.open(path.Dir(path.Dir(report.Path)))
+	if err != nil {
+		return err
 	}
-	if err := root.MkdirAll(dir, 0o775); err != nil {
+	defer func() { _ = parent.Close() }()
+	dir := path.Join(name, strings.NewReplacer("/", "_", "..", "_").Replace(user))
+	if err := parent.MkdirAll(dir, 0o775); err != nil {
 		return fmt.Errorf("making %s: %w", dir, err)
 	}
-	target := path.Join(dir, path.Base(rel))
+	target, err := descend(parent, dir)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = target.Close() }()
 	if reason != "" {
-		if err := r.publish(order.RejectionName(target), fmt.Appendf(nil, "%s\nCorrect it and move the order file back to try again.\n", reason)); err != nil {
+		text := fmt.Appendf(nil, "%s\nCorrect it and move the order file back to try again.\n", reason)
+		if err := publish(target, order.RejectionName(base), text); err != nil {
 			return err
 		}
 	}
-	if err := root.Rename(rel, target); err != nil {
-		return fmt.Errorf("moving the order file to %s: %w", target, err)
+	if err := move(folder, target, base); err != nil {
+		return fmt.Errorf("moving the order file to %s: %w", dir, err)
+	}
+	if name == legacyRefused {
+		return r.store.Forget(ctx, report.Path)
 	}
 	return nil
 }
 
+// legacyUser is whose a refused order file is, where it can be understood.
+func legacyUser(folder *os.Root, base string) string {
+	data, err := readOrderFile(folder, base)
+	if err != nil {
+		return "unknown"
+	}
+	decoded, err := order.DecodeLegacy(base, data)
+	if err != nil {
+		return "unknown"
+	}
+	return decoded.User
+}
+
+// move renames a file from one folder to another.
+func move(from, to *os.Root, base string) error {
+	source, err := from.Open(".")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = source.Close() }()
+	target, err := to.Open(".")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = target.Close() }()
+	return unix.Renameat(int(source.Fd()), base, int(target.Fd()), base)
+}
+
 // publish writes a file whole or not at all.
-func (r *Reporter) publish(name string, data []byte) (err error) {
-	root := r.Share.Root()
-	dir, base := path.Split(name)
-	temporary := dir + ".~" + shortBase(base) + ".tmp"
-	if err := root.Remove(temporary); err != nil && !errors.Is(err, fs.ErrNotExist) {
+func publish(folder *os.Root, name string, data []byte) (err error) {
+	temporary := ".~" + shortBase(name) + ".tmp"
+	if err := folder.Remove(temporary); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("removing what an interrupted write left: %w", err)
 	}
-	f, err := root.OpenFile(temporary, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o664)
+	f, err := folder.OpenFile(temporary, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o664)
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", name, err)
 	}
@@ -163,10 +228,10 @@ func (r *Reporter) publish(name string, data []byte) (err error) {
 		err = f.Sync()
 	}
 	if err = errors.Join(err, f.Close()); err == nil {
-		err = root.Rename(temporary, name)
+		err = folder.Rename(temporary, name)
 	}
 	if err != nil {
-		_ = root.Remove(temporary)
+		_ = folder.Remove(temporary)
 		return fmt.Errorf("writing %s: %w", name, err)
 	}
 	return nil

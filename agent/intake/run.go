@@ -17,10 +17,12 @@ const tick = 100 * time.Millisecond
 // lookers is how many manifests' files are looked for at a time.
 const lookers = 4
 
-// Run takes waiting manifests as they become due, until ctx ends.
+// Run takes waiting manifests as they become due, and files as they can be
+// read, until ctx ends.
 func (in *Intake) Run(ctx context.Context) error {
 	var looking sync.WaitGroup
 	defer looking.Wait()
+	looking.Go(func() { in.reread(ctx) })
 	free := make(chan struct{}, lookers)
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
@@ -83,7 +85,7 @@ func (in *Intake) attempt(ctx context.Context, m *manifest) {
 		m.next = now.Add(latest)
 		in.log.WarnContext(ctx, "a manifest waits", slog.String("manifest", m.path), slog.Any("error", err))
 	}
-	if m.refused {
+	if m.refused || m.unseen || m.taken {
 		m.next = now.Add(2 * time.Second)
 	}
 }
@@ -99,6 +101,11 @@ func (in *Intake) decide(ctx context.Context, m *manifest, i *inspection) error 
 		return in.forget(ctx, m.path)
 	case m.refused:
 		return nil
+	case m.unseen:
+		if time.Since(m.waiting) > in.config.ManifestTimeout {
+			return in.release(ctx, m)
+		}
+		return nil
 	case m.unread && time.Since(m.waiting) < unreadable:
 		return in.control(ctx, m.drop)
 	case m.fault != nil:
@@ -106,11 +113,14 @@ func (in *Intake) decide(ctx context.Context, m *manifest, i *inspection) error 
 	case i.fault != nil:
 		return in.refuse(ctx, m, i.fault)
 	case len(i.wanting) == 0:
-		return in.take(ctx, m, i.files)
+		return in.take(ctx, m, i)
 	// As recorded, so that a restart does not begin the wait anew.
-	case time.Since(m.record.FirstSeen) > in.config.ManifestTimeout:
+	case time.Since(m.record.FirstSeen) <= in.config.ManifestTimeout:
+		return nil
+	case m.resaved: // what it named, and was imported, is not there any more
+		return in.keepTaken(ctx, m)
+	default:
 		return in.refuse(ctx, m, order.Errorf(order.Invalid, "%s: it waited %s for its files in vain: %s.",
 			filepath.Base(m.path), in.config.ManifestTimeout, shorten(i.wanting)))
 	}
-	return nil
 }

@@ -3,6 +3,7 @@ package intake
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"path/filepath"
 	"strings"
@@ -15,8 +16,15 @@ import (
 )
 
 // take places the manifest's order, with the records of its files.
-func (in *Intake) take(ctx context.Context, m *manifest, files []found) error {
+func (in *Intake) take(ctx context.Context, m *manifest, i *inspection) error {
 	o := m.order
+	o.Files = make([]string, len(i.files))
+	for n := range i.files {
+		o.Files[n] = i.files[n].path
+	}
+	if err := order.CheckPaths(o.Files); err != nil {
+		return in.refuse(ctx, m, fmt.Errorf("%s: %w", filepath.Base(m.path), err))
+	}
 	id, err := in.container(ctx, &o)
 	if err != nil {
 		if c := order.ClassOf(err); c == order.Invalid || c == order.Denied {
@@ -33,13 +41,12 @@ func (in *Intake) take(ctx context.Context, m *manifest, files []found) error {
 	if o.UUID == "" {
 		o.UUID = uuid.NewString()
 	}
-	o.Files = make([]string, len(files))
-	for i, f := range files {
-		o.Files[i] = f.path
-	}
-	records, err := in.records(ctx, m, files, o.UUID)
+	records, news, err := in.records(ctx, m, i, o.UUID)
 	if err != nil {
 		return err
+	}
+	if m.resaved && !news {
+		return in.keepTaken(ctx, m)
 	}
 	err = in.store.Place(ctx, records, []tracking.NewOrder{{Order: o, ChosenUUID: chosen}})
 	switch {
@@ -54,47 +61,57 @@ func (in *Intake) take(ctx context.Context, m *manifest, files []found) error {
 	m.taken = true
 	in.log.InfoContext(ctx, "order placed for a manifest", slog.String("order", o.UUID), slog.String("manifest", m.path),
 		slog.Int("files", len(o.Files)), slog.String("user", o.User))
+	in.logDuplicates(ctx, records[1:])
 	return in.release(ctx, m)
 }
 
+// keepTaken has a manifest that was saved again stay as it was taken.
+func (in *Intake) keepTaken(ctx context.Context, m *manifest) error {
+	m.taken = true
+	return errors.Join(in.save(ctx, m, tracking.DropTaken, ""), in.release(ctx, m))
+}
+
 // records marks the manifest as taken, and with it those of its files that
-// nobody else's rule is for.
-func (in *Intake) records(ctx context.Context, m *manifest, files []found, id string) ([]tracking.Drop, error) {
+// nobody else's rule is for. It reports whether any of them is not as it was
+// taken before.
+func (in *Intake) records(ctx context.Context, m *manifest, i *inspection, id string) (_ []tracking.Drop, news bool, err error) {
 	record := m.record
 	record.State, record.Reason, record.UUID = tracking.DropTaken, "", id
-	records := []tracking.Drop{record}
+	var files []found
 	byPath := map[string]bool{m.path: true}
 	add := func(f *found) {
-		if byPath[f.path] || !strings.HasPrefix(f.path, m.own+"/") {
-			return
-		}
-		byPath[f.path] = true
-		kind := tracking.DropFile
-		if f.dir {
-			kind = tracking.DropFolder
-		}
-		records = append(records, tracking.Drop{
-			Path: f.path, Kind: kind, Size: f.size, ModTime: f.mtime, State: tracking.DropTaken, UUID: id,
-		})
-	}
-	for i := range files {
-		add(&files[i])
-		for j := range files[i].inside {
-			add(&files[i].inside[j])
+		switch {
+		case !strings.HasPrefix(f.path, m.own+"/"):
+			news = true // nothing tells whether it was taken
+		case !byPath[f.path]:
+			byPath[f.path] = true
+			files = append(files, *f)
 		}
 	}
-	paths := make([]string, len(records))
-	for i := range records {
-		paths[i] = records[i].Path
+	for n := range i.files {
+		add(&i.files[n])
+		for j := range i.files[n].inside {
+			add(&i.files[n].inside[j])
+		}
 	}
-	known, err := in.store.Drops(ctx, paths[1:])
+	list := make([]string, len(files))
+	for n := range files {
+		list[n] = files[n].path
+	}
+	known, err := in.store.Drops(ctx, list)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	for i := range records[1:] {
-		records[i+1].Version = known[paths[i+1]].Version
+	records := []tracking.Drop{record}
+	for n := range files {
+		path := files[n].path
+		drop, prev := i.drops[path], known[path]
+		record := recordOf(&drop, &prev, i.prints[path])
+		record.UUID = id
+		records = append(records, record)
+		news = news || prev.State != tracking.DropTaken || !sameStamp(&prev, &drop)
 	}
-	return records, nil
+	return records, news, in.findOriginals(ctx, records[1:])
 }
 
 // container returns the id of an order's destination.

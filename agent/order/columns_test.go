@@ -2,6 +2,7 @@ package order_test
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 
@@ -155,4 +156,52 @@ func TestDecodePaths_refusesTooMany(t *testing.T) {
 	_, err := order.DecodePaths(`["a"` + strings.Repeat(`,"a"`, 1_000_000) + `]`)
 	require.ErrorContains(t, err, "more than 100000")
 	require.Equal(t, order.Invalid, order.ClassOf(err))
+}
+
+func TestDividePaths(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		path  string
+		count int
+		want  []int // paths in each part
+	}{
+		"none":  {"/a", 0, []int{0}},
+		"one":   {"/a", 1, []int{1}},
+		"a few": {"/a", 50_000, []int{50_000}},
+		"many":  {"/a", 100_001, []int{50_000, 50_000, 1}},
+		"long":  {"/" + strings.Repeat("ж", 100), 20_000, []int{13_865, 6135}},
+	} {
+		paths := slices.Repeat([]string{tc.path}, tc.count)
+		var got []int
+		for _, part := range order.DividePaths(paths) {
+			got = append(got, len(part))
+			require.NoError(t, order.CheckPaths(part))
+		}
+		require.Equal(t, tc.want, got, name)
+	}
+}
+
+func TestCheckPaths(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		path  string
+		count int
+		want  string
+	}{
+		{"/a", 100_000, ""},
+		{"/a", 100_001, "The order has 100001 files, more than 100000"},
+		{"/" + strings.Repeat("x", 4000), 4195, "The names of the order's 4195 files take"},
+	} {
+		paths := slices.Repeat([]string{tc.path}, tc.count)
+		err := order.CheckPaths(paths)
+		_, decoding := order.DecodePaths(order.EncodePaths(paths))
+		if tc.want == "" {
+			require.NoError(t, err)
+			require.NoError(t, decoding)
+			continue
+		}
+		require.ErrorContains(t, err, tc.want)
+		require.Equal(t, order.Invalid, order.ClassOf(err))
+		require.Error(t, decoding)
+	}
 }

@@ -1,8 +1,10 @@
 package order_test
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -54,9 +56,44 @@ func FuzzDecodeLegacy(f *testing.F) {
 			return
 		}
 		require.NotEmpty(t, l.Files)
-		for _, p := range l.Order(dataMap).Files {
+		files := l.Order(dataMap).Files
+		for _, p := range files {
 			require.NotContains(t, strings.Split(p, "/"), "..")
 			require.NotContains(t, p, "\x00")
+		}
+		again, err := order.DecodePaths(order.EncodePaths(files))
+		require.NoError(t, err)
+		require.Equal(t, files, again)
+	})
+}
+
+// Whatever clients write into the other columns, it is understood or refused
+// as Invalid, and what is understood is the same after it was written back.
+func FuzzDecodeColumns(f *testing.F) {
+	f.Add("Dataset", "151", "lab/convert:v1", "/out", `{"n": 1.50, "deep": {"x": [true, null, "007"]}}`)
+	f.Add("Screen", " 7 ", "lab/convert", "", "null")
+	f.Add("Project", "-1", "--privileged", "", "{} {}")
+	f.Fuzz(func(t *testing.T, typ, id, container, alt, object string) {
+		refused := func(err error) bool {
+			if err != nil {
+				require.Equal(t, order.Invalid, order.ClassOf(err))
+			}
+			return err != nil
+		}
+		if d, err := order.ParseDestination(typ, id); !refused(err) {
+			again, err := order.ParseDestination(string(d.Type), strconv.FormatInt(d.ID, 10))
+			require.NoError(t, err)
+			require.Equal(t, d, again)
+		}
+		if c, err := order.DecodeConverter(container, "{Files}", "/data", &alt, []byte(object)); !refused(err) {
+			params, err := json.Marshal(c.Params)
+			require.NoError(t, err)
+			again, err := order.DecodeConverter(c.Container, c.InputFile, c.OutputFolder, &c.AltOutputFolder, params)
+			require.NoError(t, err)
+			require.Equal(t, c, again)
+		}
+		if err := order.CheckOptions(&object); !refused(err) {
+			require.Empty(t, strings.Trim(object, " \t\r\n{}nul"), "an option was passed over")
 		}
 	})
 }

@@ -10,6 +10,14 @@ import (
 // decoded. A reader that stops one byte later lets the decoder tell.
 const MaxManifestBytes = 1 << 20
 
+// How long patterns may be, one, as the longest path, and all together from their
+// first wildcards on: they are matched against every file that is dropped, in a
+// time that grows with their length.
+const (
+	maxGlobBytes  = 4 << 10
+	maxGlobsBytes = 2 << 10
+)
+
 // checkText refuses what no order file may hold, whatever its format, and
 // returns the text without a byte order mark.
 func checkText(src source, data []byte) (string, error) {

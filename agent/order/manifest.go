@@ -99,7 +99,10 @@ func (m *Manifest) Patterns(dir string) []Pattern {
 }
 
 // HasMeta reports whether p is a glob rather than the path of one file.
-func HasMeta(p string) bool { return strings.ContainsAny(p, `*?[\`) }
+func HasMeta(p string) bool { return strings.ContainsAny(p, meta) }
+
+// meta are the characters that make a pattern.
+const meta = `*?[\`
 
 // escapeMeta makes a pattern that matches nothing but p.
 func escapeMeta(p string) string {

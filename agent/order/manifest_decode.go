@@ -156,11 +156,18 @@ func (d *decoder) files(n *node) []string {
 		return nil
 	}
 	files := make([]string, len(n.items))
+	globs := 0
 	for i, item := range n.items {
 		files[i] = d.text(item, "file")
 		if wrong := patternFault(files[i]); wrong != "" {
 			d.fault(item, "", "The file %s %s", quote(files[i]), wrong)
 		}
+		if at := strings.IndexAny(files[i], meta); at >= 0 {
+			globs += len(files[i]) - at
+		}
+	}
+	if globs > maxGlobsBytes {
+		d.fault(n, "names of folders in place of patterns", "The patterns have %d bytes together from their first wildcards on, more than %d", globs, maxGlobsBytes)
 	}
 	return files
 }
@@ -170,6 +177,8 @@ func patternFault(p string) string {
 	switch _, err := path.Match(p, ""); {
 	case p == "":
 		return "is empty"
+	case HasMeta(p) && len(p) > maxGlobBytes:
+		return fmt.Sprintf("is a pattern of %d bytes, more than %d", len(p), maxGlobBytes)
 	case slices.Contains(strings.Split(p, "/"), ".."):
 		return "leaves its folder by \"..\"; write the whole path"
 	case err != nil:

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -90,6 +91,29 @@ func TestGoodManifests(t *testing.T) {
 			require.Equal(t, m, again)
 			require.NoError(t, againstSchema(t, encoded))
 		})
+	}
+}
+
+func TestDecodeManifest_boundsThePatterns(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("a", 4<<10-1) + "*"
+	for _, tc := range []struct {
+		files []string
+		want  string
+	}{
+		{[]string{long, "b" + strings.Repeat("/long name", 1<<10)}, ""},
+		{[]string{long + "*"}, `4:9: The file "` + strings.Repeat("a", 60) + `"… is a pattern of 4097 bytes, more than 4096.`},
+		{slices.Repeat([]string{long}, 4), ""},
+		{slices.Repeat([]string{"dir/*" + strings.Repeat("a", 127)}, 16), ""},
+		{slices.Repeat([]string{"dir/*" + strings.Repeat("a", 127)}, 17), "4:8: The patterns have 2176 bytes together from their first wildcards on, more than 2048. Expected names of folders in place of patterns."},
+	} {
+		text := fmt.Sprintf("group: Demo\nuser: ada\ndestination: {type: Dataset, id: 1}\nfiles: [%s]\n", `"`+strings.Join(tc.files, `", "`)+`"`)
+		_, err := order.DecodeManifest("order.yml", []byte(text))
+		if tc.want == "" {
+			require.NoError(t, err)
+		} else {
+			require.EqualError(t, err, "order.yml:"+tc.want)
+		}
 	}
 }
 

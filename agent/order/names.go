@@ -20,6 +20,15 @@ func CheckName(what, name string) error {
 	return nil
 }
 
+// CheckTitle refuses what cannot be the name of an object in OMERO. What says
+// whose it is; the error is Invalid.
+func CheckTitle(what, name string) error {
+	if wrong := titleFault(name); wrong != "" {
+		return Errorf(Invalid, "The %s %s.", what, wrong)
+	}
+	return nil
+}
+
 // nameFault says what is wrong with a group's or user's name.
 func nameFault(name string) string {
 	switch {

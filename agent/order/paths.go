@@ -32,6 +32,33 @@ func EncodePaths(paths []string) string {
 	return b.String()
 }
 
+// DividePaths cuts a list of paths into parts of half the size that CheckPaths
+// allows, so that each can be an order. It keeps their order.
+func DividePaths(paths []string) (parts [][]string) {
+	from, size := 0, 0
+	for i, p := range paths {
+		n := len(EncodePaths([]string{p}))
+		if i > from && (size+n > maxPathsBytes/2 || i-from == maxPaths/2) {
+			parts = append(parts, paths[from:i])
+			from, size = i, 0
+		}
+		size += n
+	}
+	return append(parts, paths[from:])
+}
+
+// CheckPaths refuses more paths than DecodePaths takes; the error is Invalid.
+func CheckPaths(paths []string) error {
+	if len(paths) > maxPaths {
+		return Errorf(Invalid, "The order has %d files, more than %d: divide it, or name folders instead.", len(paths), maxPaths)
+	}
+	if n := len(EncodePaths(paths)); n > maxPathsBytes {
+		return Errorf(Invalid, "The names of the order's %d files take %d bytes, more than %d: divide it, or name folders instead.",
+			len(paths), n, maxPathsBytes)
+	}
+	return nil
+}
+
 // ShortNames is the file_names column: the base names of up to two paths, or
 // the first, "..." and the last.
 func ShortNames(paths []string) string {
@@ -52,7 +79,7 @@ func quoteASCII(b *strings.Builder, s string) {
 		r, size := utf8.DecodeRuneInString(s[i:])
 		switch at := strings.IndexRune(short, r); {
 		case r == utf8.RuneError && size == 1:
-			fmt.Fprintf(b, `\u%04x`, 0xdc00+int(s[i]))
+			escape(b, 0xdc00+rune(s[i]))
 		case at >= 0:
 			b.WriteByte('\\')
 			b.WriteByte(`"\nrtbf`[at])
@@ -60,13 +87,22 @@ func quoteASCII(b *strings.Builder, s string) {
 			b.WriteRune(r)
 		case r > 0xffff:
 			high, low := utf16.EncodeRune(r)
-			fmt.Fprintf(b, `\u%04x\u%04x`, high, low)
+			escape(b, high)
+			escape(b, low)
 		default:
-			fmt.Fprintf(b, `\u%04x`, r)
+			escape(b, r)
 		}
 		i += size
 	}
 	b.WriteByte('"')
+}
+
+// escape writes one UTF-16 unit.
+func escape(b *strings.Builder, unit rune) {
+	b.WriteString(`\u`)
+	for shift := 12; shift >= 0; shift -= 4 {
+		b.WriteByte("0123456789abcdef"[unit>>shift&0xf])
+	}
 }
 
 // DecodePaths reads the files column; it is the reverse of EncodePaths, and

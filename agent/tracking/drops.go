@@ -2,15 +2,13 @@ package tracking
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
+	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
-	"strconv"
+	"path/filepath"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-
-	"biomero-importer/agent/order"
 )
 
 // DropKind says what was found in a watched folder.
@@ -40,18 +38,25 @@ const (
 
 // Drop is the record of something found in a watched folder.
 type Drop struct {
-	Path      string
-	Kind      DropKind
-	Size      int64
-	ModTime   int64 // nanoseconds since 1970
-	Inode     uint64
-	Digest    []byte // SHA-256 of a manifest's content
-	State     DropState
-	Reason    string
-	Holder    string // of a held file: the path of the manifest that it waits for
-	UUID      string // the order that it became or is part of
-	Version   int    // as read; 0 for a drop not recorded before
-	FirstSeen time.Time
+	Path    string
+	Kind    DropKind
+	Size    int64
+	ModTime int64  // nanoseconds since 1970
+	Inode   uint64 // 0: unknown
+	// Mark is what the watcher recognises the drop by; 0: unknown. It is only
+	// kept of files and folders that are taken or refused.
+	Mark uint64
+	// Fingerprint condenses the content; 0: unknown.
+	Fingerprint uint64
+	Digest      []byte // SHA-256 of a manifest's content
+	State       DropState
+	Reason      string
+	Holder      string // of a held file: the path of the manifest that it waits for
+	UUID        string // the order that it became or is part of
+	DuplicateOf string // path of the earliest drop with the same content
+	Changed     bool   // after it was taken, and not imported again
+	Version     int    // as read; 0 for a drop not recorded before
+	FirstSeen   time.Time
 }
 
 // Drops returns the records of those paths that have one, by path.
@@ -62,19 +67,23 @@ func (s *Store) Drops(ctx context.Context, paths []string) (map[string]Drop, err
 		keys[i] = hash(p)
 		byKey[string(keys[i])] = p
 	}
-	rows, err := s.pool.Query(ctx, `SELECT key, kind, size, mtime, inode, digest, state, reason, holder, uuid, version, first_seen
-		FROM importer.drops WHERE key = ANY ($1)`, keys)
+	// One look at the index for each key: for thousands of them = ANY reads the whole table.
+	rows, err := s.pool.Query(ctx, `SELECT d.key, kind, size, mtime, inode, coalesce(mark, 0), coalesce(fingerprint, 0),
+			digest, state, reason, holder, uuid, duplicate_of, changed, version, first_seen
+		FROM unnest($1::bytea[]) AS asked (key)
+		CROSS JOIN LATERAL (SELECT * FROM importer.drops WHERE key = asked.key LIMIT 1) d`, keys)
 	if err != nil {
 		return nil, fmt.Errorf("looking up drops: %w", err)
 	}
 	found := make(map[string]Drop)
 	var key []byte
 	var d Drop
-	var inode int64
+	var inode, mark, fingerprint int64
 	_, err = pgx.ForEachRow(rows, []any{
-		&key, &d.Kind, &d.Size, &d.ModTime, &inode, &d.Digest, &d.State, &d.Reason, &d.Holder, &d.UUID, &d.Version, &d.FirstSeen,
+		&key, &d.Kind, &d.Size, &d.ModTime, &inode, &mark, &fingerprint,
+		&d.Digest, &d.State, &d.Reason, &d.Holder, &d.UUID, &d.DuplicateOf, &d.Changed, &d.Version, &d.FirstSeen,
 	}, func() error {
-		d.Inode = uint64(inode) //nolint:gosec // the same bits
+		d.Inode, d.Mark, d.Fingerprint = uint64(inode), uint64(mark), uint64(fingerprint) //nolint:gosec // the same bits
 		d.Path = byKey[string(key)]
 		found[d.Path] = d
 		return nil
@@ -85,136 +94,104 @@ func (s *Store) Drops(ctx context.Context, paths []string) (map[string]Drop, err
 	return found, nil
 }
 
-// ErrDropChanged says that another agent recorded one of the drops meanwhile.
-var ErrDropChanged = errors.New("another agent recorded the drop meanwhile")
-
-// ErrUUIDTaken says that the UUID a manifest chose belongs to another order.
-var ErrUUIDTaken = errors.New("the uuid belongs to another order")
-
-// NewOrder is an order to be placed. ChosenUUID says that its author chose the
-// UUID, so that it must not be another order's.
-type NewOrder struct {
-	order.Order
-	ChosenUUID bool
-}
-
-const saveDrops = `
-INSERT INTO importer.drops AS d (key, path, kind, size, mtime, inode, digest, state, reason, holder, uuid, version)
-SELECT * FROM unnest($1::bytea[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bytea[], $8::text[],
-                     $9::text[], $10::text[], $11::text[], $12::int[])
-ON CONFLICT (key) DO UPDATE SET kind = excluded.kind, size = excluded.size, mtime = excluded.mtime, inode = excluded.inode,
-    digest = excluded.digest, state = excluded.state, reason = excluded.reason, holder = excluded.holder, uuid = excluded.uuid,
-    version = excluded.version, changed_at = clock_timestamp(),
-    first_seen = CASE WHEN d.state = 'waiting' AND d.digest = excluded.digest THEN d.first_seen ELSE clock_timestamp() END
-WHERE d.version = excluded.version - 1`
-
-// Place records drops and places the orders made of them, together. With
-// ErrDropChanged or ErrUUIDTaken, nothing was written.
-func (s *Store) Place(ctx context.Context, drops []Drop, orders []NewOrder) error {
-	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		if err := placeDrops(ctx, tx, drops); err != nil {
-			return err
-		}
-		for i := range orders {
-			if err := placeOrder(ctx, tx, &orders[i]); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if errors.Is(err, ErrDropChanged) || errors.Is(err, ErrUUIDTaken) {
-		return err
-	}
+// Forget forgets the content of an order file, so that it counts as new when it
+// is shown again as it was.
+func (s *Store) Forget(ctx context.Context, path string) error {
+	_, err := s.pool.Exec(ctx, `UPDATE importer.drops SET digest = '', version = version + 1 WHERE key = $1`, hash(path))
 	if err != nil {
-		return fmt.Errorf("recording %d drops and %d orders: %w", len(drops), len(orders), err)
+		return fmt.Errorf("forgetting an order file: %w", err)
 	}
 	return nil
 }
 
-func placeDrops(ctx context.Context, tx pgx.Tx, drops []Drop) error {
-	if len(drops) == 0 {
-		return nil
+// Known returns the marks of what was taken or refused directly in each of the
+// folders, in their order.
+func (s *Store) Known(ctx context.Context, folders []string) ([][]uint64, error) {
+	hashes := make([]int64, len(folders))
+	for i, f := range folders {
+		hashes[i] = folderHash(f)
 	}
-	var keys, digests, due [][]byte
-	var paths, kinds, states, reasons, holders, uuids []string
-	var sizes, mtimes, inodes []int64
-	var versions []int
-	for _, d := range drops {
-		key := hash(d.Path)
-		keys, paths, kinds = append(keys, key), append(paths, text(d.Path)), append(kinds, string(d.Kind))
-		sizes, mtimes = append(sizes, d.Size), append(mtimes, d.ModTime)
-		inodes = append(inodes, int64(d.Inode)) //nolint:gosec // the same bits
-		digests, holders = append(digests, append([]byte{}, d.Digest...)), append(holders, text(d.Holder))
-		states, reasons = append(states, string(d.State)), append(reasons, text(d.Reason))
-		uuids, versions = append(uuids, d.UUID), append(versions, d.Version+1)
-		if (d.Kind == DropManifest || d.Kind == DropLegacy) && (d.State == DropTaken || d.State == DropRefused) {
-			due = append(due, key)
-		}
-	}
-	tag, err := tx.Exec(ctx, saveDrops, keys, paths, kinds, sizes, mtimes, inodes, digests, states, reasons, holders, uuids, versions)
+	// One look at the index for each folder, as in Drops: = ANY is that only where statistics say so.
+	rows, err := s.pool.Query(ctx, `SELECT asked.folder, d.marks FROM unnest($1::bigint[]) AS asked (folder)
+		CROSS JOIN LATERAL (SELECT array_agg(mark) AS marks FROM importer.drops
+			WHERE folder = asked.folder AND mark IS NOT NULL AND state IN ('taken', 'refused') GROUP BY folder) d`, hashes)
 	if err != nil {
-		return err
+		return nil, fmt.Errorf("looking up what is known of %d folders: %w", len(folders), err)
 	}
-	if tag.RowsAffected() != int64(len(drops)) {
-		return ErrDropChanged
-	}
-	if len(due) == 0 {
+	found := make(map[int64][]uint64, len(folders))
+	var folder int64
+	var marks []int64
+	_, err = pgx.ForEachRow(rows, []any{&folder, &marks}, func() error {
+		list := make([]uint64, len(marks))
+		for i, m := range marks {
+			list[i] = uint64(m) //nolint:gosec // the same bits
+		}
+		found[folder] = list
 		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("looking up what is known of %d folders: %w", len(folders), err)
 	}
-	_, err = tx.Exec(ctx, `WITH due AS (INSERT INTO importer.reports (drop_key) SELECT * FROM unnest($1::bytea[]))
-		SELECT pg_notify('importer_reports', '')`, due)
-	return err
+	known := make([][]uint64, len(folders))
+	for i, h := range hashes {
+		known[i] = found[h]
+	}
+	return known, nil
 }
 
-const insertOrder = `
-INSERT INTO public.imports (group_name, user_name, destination_id, destination_type, stage, uuid, files, file_names, description, preprocessing_id)
-VALUES ($1, $2, $3, $4, 'Import Pending', $5, $6, $7, nullif($8, ''), $9)`
-
-func placeOrder(ctx context.Context, tx pgx.Tx, o *NewOrder) error {
-	if o.ChosenUUID {
-		var taken bool
-		err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM public.imports WHERE uuid = $1)
-			FROM pg_advisory_xact_lock(hashtext('importer.uuid'), hashtext($1))`, o.UUID).Scan(&taken)
-		if err != nil {
-			return err
-		}
-		if taken {
-			return ErrUUIDTaken
+// Originals returns for each drop the path of the earliest other one that was
+// taken with the same content, or nothing.
+func (s *Store) Originals(ctx context.Context, drops []Drop) ([]string, error) {
+	type content struct{ fingerprint, size int64 }
+	var prints, sizes []int64
+	asked := map[content]bool{}
+	of := func(d *Drop) content { return content{int64(d.Fingerprint), d.Size} } //nolint:gosec // the same bits
+	for i := range drops {
+		if c := of(&drops[i]); c.fingerprint != 0 && !asked[c] {
+			asked[c] = true
+			prints, sizes = append(prints, c.fingerprint), append(sizes, c.size)
 		}
 	}
-	var converter *int64
-	if c := o.Converter; c != nil {
-		params, err := json.Marshal(c.Params)
-		if err != nil {
-			return fmt.Errorf("encoding the converter's parameters: %w", err)
-		}
-		err = tx.QueryRow(ctx, `INSERT INTO public.imports_preprocessing (container, input_file, output_folder, alt_output_folder, extra_params)
-			VALUES ($1, $2, $3, nullif($4, ''), $5) RETURNING id`,
-			c.Container, c.InputFile, c.OutputFolder, c.AltOutputFolder, string(params)).Scan(&converter)
-		if err != nil {
-			return err
+	originals := make([]string, len(drops))
+	if len(prints) == 0 {
+		return originals, nil
+	}
+	// Two, because the earliest may be the drop itself.
+	rows, err := s.pool.Query(ctx, `SELECT c.fingerprint, c.size, o.key, o.path FROM unnest($1::bigint[], $2::bigint[]) AS c (fingerprint, size)
+		CROSS JOIN LATERAL (SELECT key, path FROM importer.drops d
+			WHERE d.fingerprint = c.fingerprint AND d.size = c.size AND d.state = 'taken' ORDER BY d.first_seen LIMIT 2) o`, prints, sizes)
+	if err != nil {
+		return nil, fmt.Errorf("looking for the same content as that of %d drops: %w", len(drops), err)
+	}
+	type original struct{ key, path string }
+	found := map[content][]original{}
+	var c content
+	var key []byte
+	var path string
+	_, err = pgx.ForEachRow(rows, []any{&c.fingerprint, &c.size, &key, &path}, func() error {
+		found[c] = append(found[c], original{string(key), path})
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("looking for the same content as that of %d drops: %w", len(drops), err)
+	}
+	for i := range drops {
+		key := string(hash(drops[i].Path))
+		for _, o := range found[of(&drops[i])] {
+			if o.key != key {
+				originals[i] = o.path
+				break
+			}
 		}
 	}
-	if err := placeRequest(ctx, tx, o); err != nil {
-		return err
-	}
-	_, err := tx.Exec(ctx, insertOrder, o.Group, o.User, strconv.FormatInt(o.Destination.ID, 10), string(o.Destination.Type), o.UUID,
-		order.EncodePaths(o.Files), order.ShortNames(o.Files), o.Description, converter)
-	return err
+	return originals, nil
 }
 
-// placeRequest keeps what has no column in the clients' tables.
-func placeRequest(ctx context.Context, tx pgx.Tx, o *NewOrder) error {
-	if len(o.Metadata) == 0 && o.MetadataFile == "" {
-		_, err := tx.Exec(ctx, `DELETE FROM importer.requests WHERE uuid = $1`, o.UUID)
-		return err
-	}
-	metadata := make(map[string]string, len(o.Metadata))
-	for key, value := range o.Metadata {
-		metadata[text(key)] = text(value)
-	}
-	_, err := tx.Exec(ctx, `INSERT INTO importer.requests (uuid, metadata, metadata_file) VALUES ($1, $2, $3)
-		ON CONFLICT (uuid) DO UPDATE SET metadata = excluded.metadata, metadata_file = excluded.metadata_file`,
-		o.UUID, metadata, text(o.MetadataFile))
-	return err
+// folderHash stands for a folder's path.
+func folderHash(path string) int64 {
+	sum := sha256.Sum256([]byte(path))
+	return int64(binary.BigEndian.Uint64(sum[:])) //nolint:gosec // the same bits
 }
+
+// folderOf is the hash of the folder that a drop lies in.
+func folderOf(path string) int64 { return folderHash(filepath.Dir(path)) }

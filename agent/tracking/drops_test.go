@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
@@ -135,6 +136,30 @@ func TestReport_tellsEachChangeOfAManifest(t *testing.T) {
 	require.Equal(t, order.Started, next().Status.Stage)
 	require.NoError(t, f.end(a, tracking.Outcome{Stage: order.Completed}))
 	require.Equal(t, order.Completed, next().Status.Stage)
+}
+
+func TestReport_isTriedForAWeek(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	require.NoError(t, f.Place(t.Context(), []tracking.Drop{{Path: "/data/order.yml", Kind: tracking.DropManifest, State: tracking.DropRefused}}, nil))
+	away := func(context.Context, tracking.Report) error { return errors.New("the share is away") }
+	var tried, pause time.Duration
+	for {
+		n, err := f.Report(t.Context(), away)
+		require.NoError(t, err)
+		require.Equal(t, 1, n)
+		var seconds *float64
+		require.NoError(t, f.Pool().QueryRow(t.Context(), `SELECT max(extract(epoch FROM due_at - now())) FROM importer.reports`).Scan(&seconds))
+		if seconds == nil {
+			break
+		}
+		pause = time.Duration(*seconds * float64(time.Second))
+		require.LessOrEqual(t, pause, time.Hour)
+		tried += pause
+		_, err = f.Pool().Exec(t.Context(), `UPDATE importer.reports SET due_at = now()`)
+		require.NoError(t, err)
+	}
+	require.InDelta(t, 7*24, tried.Hours(), 2)
 }
 
 func TestRecent_isNewestFirstAndIncludesWaitingOrders(t *testing.T) {

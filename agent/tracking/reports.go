@@ -22,8 +22,9 @@ type Report struct {
 // reportsAtOnce bounds how long the reports' lock is held.
 const reportsAtOnce = 10
 
-// maxReportTries is about an hour of trying to write one.
-const maxReportTries = 20
+// maxReportTries is a week of trying to write one, so that it outlives a share
+// that is away for days: the pauses double up to an hour.
+const maxReportTries = 180
 
 // Report hands reports that are due to write and forgets those that it wrote;
 // others are tried again later. One agent reports at a time, so that an older
@@ -70,7 +71,7 @@ func (s *Store) Report(ctx context.Context, write func(context.Context, Report) 
 		}
 		_, err = tx.Exec(ctx, `
 			WITH later AS (
-				UPDATE importer.reports SET tries = tries + 1, due_at = now() + least(2 ^ tries, 300) * interval '1 second'
+				UPDATE importer.reports SET tries = tries + 1, due_at = now() + least(2 ^ tries, 3600) * interval '1 second'
 				WHERE id = ANY ($2) AND tries < $3
 			)
 			DELETE FROM importer.reports WHERE id = ANY ($1) OR id = ANY ($2) AND tries >= $3`, written, failed, maxReportTries)

@@ -5,11 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -18,7 +15,7 @@ import (
 	"biomero-importer/agent/tracking"
 )
 
-// machine is a cluster and a data folder, and services on them.
+// machine is a cluster and a folder, and sites on them.
 type machine struct {
 	dir     string
 	cluster *postgres.Cluster
@@ -62,78 +59,16 @@ func (m *machine) database(ctx context.Context) (url string, pool *pgxpool.Pool,
 	return url, pool, err
 }
 
-// service runs the built program until the returned stop is called.
-func (m *machine) service(ctx context.Context, url string, workers int) (data string, stop func() error, err error) {
-	dir := filepath.Join(m.dir, fmt.Sprint("site", m.serial))
-	data = filepath.Join(dir, "data")
-	if err := os.MkdirAll(data, 0o750); err != nil {
-		return "", nil, err
+// onSite makes a database and folders for one service.
+func (m *machine) onSite(ctx context.Context, do func(*site) error) error {
+	url, pool, err := m.database(ctx)
+	if err != nil {
+		return err
 	}
-	settings := filepath.Join(dir, "settings.yml")
-	text := fmt.Sprintf("ingest_tracking_db: %q\nbase_dir: %s\nstate_dir: %s/state\nlog_file_path: %s/logs/importer.log\nlog_level: warning\nmax_workers: %d\nweb: {listen: \"\"}\nroles: [work]\n",
-		url, data, dir, dir, workers)
-	if err := os.WriteFile(settings, []byte(text), 0o600); err != nil {
-		return "", nil, err
+	defer pool.Close()
+	s := &site{dir: filepath.Join(m.dir, fmt.Sprint("site", m.serial)), url: url, pool: pool}
+	if err := os.MkdirAll(s.inbox(), 0o750); err != nil {
+		return err
 	}
-	cmd := exec.CommandContext(ctx, "bin/biomero-importer", "run", "--config", settings) //nolint:gosec // our own file
-	cmd.Stderr = os.Stderr
-	if err := cmd.Start(); err != nil {
-		return "", nil, err
-	}
-	return data, func() error {
-		return errors.Join(cmd.Process.Signal(syscall.SIGTERM), cmd.Wait())
-	}, nil
-}
-
-// insert places n orders of one file each in one statement, and returns when
-// they are committed.
-func insert(ctx context.Context, pool *pgxpool.Pool, files []string) error {
-	_, err := pool.Exec(ctx, `INSERT INTO public.imports
-		(group_name, user_name, destination_id, destination_type, stage, uuid, files)
-		SELECT 'Demo', 'ada', '1', 'Dataset', 'Import Pending', gen_random_uuid()::text, json_build_array(f)::text
-		FROM unnest($1::text[]) f`, files)
-	return err
-}
-
-// await polls until n orders have ended, and returns when it saw that.
-func await(ctx context.Context, pool *pgxpool.Pool, n int) (time.Time, error) {
-	ticker := time.NewTicker(10 * time.Millisecond)
-	defer ticker.Stop()
-	for {
-		var completed, failed int
-		err := pool.QueryRow(ctx, `SELECT count(*) FILTER (WHERE state = 'completed'), count(*) FILTER (WHERE state = 'failed')
-			FROM importer.orders`).Scan(&completed, &failed)
-		if err != nil {
-			return time.Time{}, err
-		}
-		if failed > 0 {
-			return time.Time{}, fmt.Errorf("%d orders failed", failed)
-		}
-		if completed >= n {
-			return time.Now(), nil
-		}
-		select {
-		case <-ctx.Done():
-			return time.Time{}, ctx.Err()
-		case <-ticker.C:
-		}
-	}
-}
-
-// files makes n little files.
-func files(dir string, n int) ([]string, error) {
-	var list []string
-	for i := range n {
-		path := filepath.Join(dir, fmt.Sprintf("%03d", i/1000), fmt.Sprintf("img%06d.tif", i))
-		if i%1000 == 0 {
-			if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
-				return nil, err
-			}
-		}
-		if err := os.WriteFile(path, []byte("II*\x00pixels"), 0o600); err != nil {
-			return nil, err
-		}
-		list = append(list, path)
-	}
-	return list, nil
+	return do(s)
 }

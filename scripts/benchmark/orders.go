@@ -6,82 +6,15 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 	"golang.org/x/sync/errgroup"
 
 	"biomero-importer/agent/tracking"
 )
-
-// pickup inserts orders into an idle service, one at a time.
-func (m *machine) pickup(ctx context.Context, n int) (err error) {
-	url, pool, err := m.database(ctx)
-	if err != nil {
-		return err
-	}
-	defer pool.Close()
-	data, stop, err := m.service(ctx, url, 4)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, stop()) }()
-	paths, err := files(data, n+1)
-	if err != nil {
-		return err
-	}
-	for i, path := range paths {
-		if err := insert(ctx, pool, []string{path}); err != nil {
-			return err
-		}
-		if _, err := await(ctx, pool, i+1); err != nil {
-			return err
-		}
-	}
-	// Both times are the database's clock: of the insert, and of the stage.
-	// The first order is left out: it waits for the service to start.
-	rows, err := pool.Query(ctx, `SELECT 1000 * extract(epoch FROM s."timestamp" - p."timestamp")::float8
-		FROM public.imports p JOIN public.imports s USING (uuid)
-		WHERE p.stage = 'Import Pending' AND s.stage = 'Import Started' ORDER BY p.id OFFSET 1`)
-	if err != nil {
-		return err
-	}
-	times, err := pgx.CollectRows(rows, pgx.RowTo[float64])
-	if err != nil {
-		return err
-	}
-	commit, err := commitTime(ctx, pool)
-	if err != nil {
-		return err
-	}
-	slices.Sort(times)
-	at := func(q float64) float64 { return times[min(int(q*float64(len(times))), len(times)-1)] }
-	fmt.Fprintf(os.Stdout, "pickup of %d orders, INSERT to Import Started: p50 %.2f ms, p95 %.2f ms, p99 %.2f ms; one commit takes %.2f ms\n",
-		len(times), at(.5), at(.95), at(.99), commit)
-	return nil
-}
-
-// commitTime is the median of a one-row insert, in milliseconds.
-func commitTime(ctx context.Context, pool *pgxpool.Pool) (float64, error) {
-	if _, err := pool.Exec(ctx, `CREATE TABLE public.commits (n int)`); err != nil {
-		return 0, err
-	}
-	var times []float64
-	for i := range 200 {
-		began := time.Now()
-		if _, err := pool.Exec(ctx, `INSERT INTO public.commits VALUES ($1)`, i); err != nil {
-			return 0, err
-		}
-		times = append(times, float64(time.Since(began).Microseconds())/1000)
-	}
-	slices.Sort(times)
-	return times[len(times)/2], nil
-}
 
 // orders inserts n orders at once and waits for all, for each number of workers.
 func (m *machine) orders(ctx context.Context, n int, workers ...int) error {
@@ -105,33 +38,30 @@ func (m *machine) orders(ctx context.Context, n int, workers ...int) error {
 }
 
 func (m *machine) orderRate(ctx context.Context, n, workers int) (rate float64, err error) {
-	url, pool, err := m.database(ctx)
-	if err != nil {
-		return 0, err
-	}
-	defer pool.Close()
-	data, stop, err := m.service(ctx, url, workers)
-	if err != nil {
-		return 0, err
-	}
-	defer func() { err = errors.Join(err, stop()) }()
-	paths, err := files(data, n+1)
-	if err != nil {
-		return 0, err
-	}
-	// The first shows that the service has started.
-	if err := insert(ctx, pool, paths[:1]); err != nil {
-		return 0, err
-	}
-	if _, err := await(ctx, pool, 1); err != nil {
-		return 0, err
-	}
-	began := time.Now()
-	if err := insert(ctx, pool, paths[1:]); err != nil {
-		return 0, err
-	}
-	ended, err := await(ctx, pool, n+1)
-	return float64(n) / ended.Sub(began).Seconds(), err
+	err = m.onSite(ctx, func(s *site) error {
+		files := tree{s.data(), n + 1}
+		if err := files.write(ctx, image); err != nil {
+			return err
+		}
+		paths := files.paths()
+		return s.work(ctx, workers, func(ctx context.Context) error {
+			// The first shows that the service has started.
+			if err := insert(ctx, s.pool, paths[:1]); err != nil {
+				return err
+			}
+			if err := await(ctx, s.pool, 1); err != nil {
+				return err
+			}
+			began := time.Now()
+			if err := insert(ctx, s.pool, paths[1:]); err != nil {
+				return err
+			}
+			err := await(ctx, s.pool, n+1)
+			rate = float64(n) / time.Since(began).Seconds()
+			return err
+		})
+	})
+	return rate, err
 }
 
 type noopArgs struct{}

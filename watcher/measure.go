@@ -1,0 +1,88 @@
+package watcher
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"golang.org/x/time/rate"
+)
+
+// Measure tells as what the drop at path, an absolute one, would be handed over
+// in its present state, settled or not. It is false for what is no drop of its
+// own: no rule is for it, it lies in a unit, or it is not there.
+func (w *Watcher) Measure(ctx context.Context, path string) (Drop, bool, error) {
+	dir, name := split(path)
+	parent, root := w.folderAt(dir)
+	if parent == nil {
+		return Drop{}, false, nil
+	}
+	f, err := openFolder(root, dir)
+	if gone(err) {
+		return Drop{}, false, nil
+	}
+	if err != nil {
+		return Drop{}, false, fmt.Errorf("measuring %q: %w", path, err)
+	}
+	defer f.close()
+	in, err := f.look(name)
+	if gone(err) {
+		return Drop{}, false, nil
+	}
+	if err != nil {
+		return Drop{}, false, err
+	}
+	parent.fs = f.filesystem()
+	job := walkJob{root: root, path: dir}
+	n := parent
+	switch k := parent.kindOf(&w.match.ignore, name); {
+	case in.isFile() && k == data:
+		drop := parent.drop(path, &in, false)
+		drop.Mark = in.mark(name, parent.fs.inodes)
+		return drop, true, nil
+	case in.isFile() && k == mainly:
+		job.main = name
+		job.format, job.stem = formatOf(lower(name))
+	case in.isDir():
+		if n, _ = w.folderAt(path); n == nil || n.unit == nil || n.unit.home != n {
+			return Drop{}, false, nil
+		}
+		job.path, job.zarr = path, n.leaf
+	default:
+		return Drop{}, false, nil
+	}
+	job.rule = n.place.rule
+	done := walkDone{walkJob: job}
+	walk := &walker{ignore: &w.match.ignore, limit: rate.NewLimiter(rate.Inf, 0)}
+	if err := walk.walk(ctx, &done); err != nil {
+		return Drop{}, false, fmt.Errorf("measuring %q: %w", path, err)
+	}
+	return n.unitDrop(path, &done), true, nil
+}
+
+// folderAt returns a node for the folder at path, as the loop would come to
+// make it, and the root that it is below; nil where it would not.
+func (w *Watcher) folderAt(path string) (n *node, root anchor) {
+	i := slices.IndexFunc(w.anchors, func(at anchor) bool { return below(path, at.path) })
+	if i < 0 {
+		return nil, anchor{}
+	}
+	root = w.anchors[i]
+	n = &node{spot: w.match.root(root.path), path: root.path}
+	for _, name := range splitPath(strings.TrimPrefix(path, root.path)) {
+		if n.leaf || (n.unit != nil && n.unit.home == n) {
+			return nil, anchor{}
+		}
+		sp, ok := w.match.child(&n.spot, join(n.path, name))
+		child := &node{spot: sp, path: join(n.path, name), parent: n}
+		if !ok || !assign(n, child, name) {
+			return nil, anchor{}
+		}
+		n = child
+	}
+	if n.place == nil {
+		return nil, anchor{}
+	}
+	return n, root
+}
