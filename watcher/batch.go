@@ -25,6 +25,7 @@ type item struct {
 
 	key, digest uint64  // of a file
 	measure     measure // of a unit
+	seq         uint64  // of a unit, when it settled
 }
 
 // batch gathers what has settled. Control files are kept apart because nothing
@@ -75,8 +76,7 @@ func (l *loop) sendBatch() {
 	if l.count() == 0 || len(l.sent) > 0 || now < max(l.flushAt(l.queue.isDue(now)), l.holdUntil) {
 		return
 	}
-	// What came back while the sink was taking it settled once more.
-	if l.others = slices.DeleteFunc(l.others, l.wasTaken); l.count() == 0 {
+	if l.others = slices.DeleteFunc(l.others, l.outdated); l.count() == 0 {
 		return
 	}
 	controls := min(len(l.controls), maxBatch)
@@ -121,6 +121,13 @@ func (l *loop) keeper(it *item) *node {
 	return l.nodes[dir]
 }
 
+// outdated reports whether a drop is not to be sent after all: a unit was
+// disturbed and settles once more, or what came back while the sink was taking it
+// had settled once more.
+func (l *loop) outdated(it item) bool {
+	return (it.unit != nil && it.seq != it.unit.seq) || l.wasTaken(it)
+}
+
 // wasTaken reports, and takes note, that the sink took the drop in the meantime.
 func (l *loop) wasTaken(it item) bool {
 	n := l.keeper(&it)
@@ -130,7 +137,7 @@ func (l *loop) wasTaken(it item) bool {
 	switch u := it.unit; {
 	case u == nil:
 		l.settler.accept(it.key, it.digest)
-	case u.taken.mark != 0:
+	case u.taken.mark != 0 && u.taken.mark != it.measure.mark:
 		return false // it is again as it once was
 	default:
 		u.accept(&it.measure)

@@ -103,8 +103,10 @@ func (l *loop) vanished(parent *node, path, name string, renamed bool) {
 	}
 }
 
-// flush looks at what the events spoke of.
+// flush looks at what the events spoke of. Done-markers come last: what they are
+// about was written before them, wherever that lies.
 func (l *loop) flush(ctx context.Context) {
+	markers := map[*node]map[string]how{}
 	for n, names := range l.touches {
 		if n.place != nil && !n.ready && !n.dead {
 			if len(names) > maxNames { // its listing will find them
@@ -113,7 +115,18 @@ func (l *loop) flush(ctx context.Context) {
 			continue
 		}
 		delete(l.touches, n)
-		if len(names) > 0 && !n.dead {
+		if n.dead {
+			continue
+		}
+		if marks := n.takeMarkers(names); len(marks) > 0 {
+			markers[n] = marks
+		}
+		if len(names) > 0 {
+			l.visit(ctx, n, names)
+		}
+	}
+	for n, names := range markers {
+		if !n.dead {
 			l.visit(ctx, n, names)
 		}
 	}
@@ -125,6 +138,21 @@ func (l *loop) flush(ctx context.Context) {
 			}
 		}
 	}
+}
+
+// takeMarkers moves the done-markers out of names.
+func (n *node) takeMarkers(names map[string]how) map[string]how {
+	if n.place == nil || n.place.rule.marker == nil {
+		return nil
+	}
+	markers := map[string]how{}
+	for name, why := range names {
+		if _, ok := n.place.rule.marker.about(name); ok {
+			markers[name] = why
+			delete(names, name)
+		}
+	}
+	return markers
 }
 
 func (l *loop) visit(ctx context.Context, n *node, names map[string]how) {

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fsnotify/fsnotify"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 )
@@ -46,6 +47,41 @@ func TestDoneMarkerSettlesAtOnce(t *testing.T) {
 				require.Len(t, box.all(), 2, "a marker is no drop")
 			})
 		}
+	}
+}
+
+func TestMarkerSeenDuringAWalkHasItWalkedAgain(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	l := still(t, marked(dir, "{name}.done", Auto))
+	write(t, dir+"/a.vsi", "x")
+	l.scanAll(t.Context())
+	u := l.nodes[dir].units["a.vsi"]
+	l.measure(u)
+	job := l.walks[0] // it found no marker
+	write(t, dir+"/a.vsi.done", "")
+	l.event(t.Context(), fsnotify.Event{Name: dir + "/a.vsi.done", Op: fsnotify.Create})
+	l.flush(t.Context())
+	l.walked(t.Context(), &walkDone{walkJob: job, measure: measure{count: 1, mark: 1}})
+	require.LessOrEqual(t, u.next, l.now())
+	require.Equal(t, u.home, l.queue[0])
+}
+
+func TestMarkerCountsAfterWhatItIsAbout(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for range 20 { // whatever the order of the events' folders
+		l := still(t, marked(dir, "{name}.done", Auto))
+		write(t, dir+"/a.vsi", "x")
+		write(t, dir+"/a.vsi.done", "")
+		write(t, dir+"/_a_/stack1/frame_t.ets", "x")
+		l.scanAll(t.Context())
+		u := l.nodes[dir].units["a.vsi"]
+		for _, name := range []string{"/a.vsi", "/_a_", "/a.vsi.done"} {
+			l.event(t.Context(), fsnotify.Event{Name: dir + name, Op: fsnotify.Write})
+		}
+		l.flush(t.Context())
+		require.LessOrEqual(t, u.next, l.now())
 	}
 }
 

@@ -27,6 +27,7 @@ type unit struct {
 	seq      uint64        // counts disturbances
 	walked   bool          // sum is of a walk since it became pending
 	walking  bool
+	hurried  bool // its done-marker was seen during a walk, which may have missed it
 	told     bool // what it waits for was logged
 	trail    trail
 	head     uint64 // digest of the main file when it was last seen
@@ -134,7 +135,7 @@ func (u *unit) weigh(m measure, seq uint64, now, quiet time.Duration, tells bool
 	switch {
 	case seq != u.seq:
 		return unitWaits
-	case m.mark == u.taken.mark && now-u.since >= quiet:
+	case m.mark == u.taken.mark && (u.placed || now-u.since >= quiet):
 		return unitSame
 	case u.placed, same && now-u.since >= quiet:
 		return unitSettled

@@ -59,19 +59,26 @@ func (l *loop) endUnit(n *node, u *unit) {
 // markSeen takes a done-marker.
 func (l *loop) markSeen(n *node, f *folder, about string) {
 	if child := n.children[about]; child != nil {
-		if u := child.unit; u != nil && u.home == child && u.state == pending {
-			u.next = l.now()
-			l.queue.schedule(child, u.next)
+		if u := child.unit; u != nil && u.home == child {
+			l.hurry(u)
 		}
 		return
 	}
-	if u := n.units[about]; u != nil && u.state == pending {
-		u.next = l.now()
-		l.queue.schedule(n, u.next)
+	if u := n.units[about]; u != nil {
+		l.hurry(u)
 		return
 	}
 	if in, err := f.look(about); err == nil && in.isFile() && n.kindOf(&l.match.ignore, about) == data {
 		l.saw(n, f, about, data, &in, l.tick(), glanced)
+	}
+}
+
+// hurry has a unit whose done-marker was seen walked through at once.
+func (l *loop) hurry(u *unit) {
+	if u.state == pending {
+		u.hurried = u.walking
+		u.next = l.now()
+		l.queue.schedule(u.home, u.next)
 	}
 }
 
@@ -267,7 +274,11 @@ func incomplete(u *unit, now time.Duration) time.Duration {
 	return max(u.home.place.rule.settle, recheck, min((now-u.since)/4, longest))
 }
 
+// later has a unit walked through again.
 func (l *loop) later(u *unit, at time.Duration) {
+	if u.hurried {
+		u.hurried, at = false, l.now()
+	}
 	u.next = at
 	l.queue.schedule(u.home, at)
 }
@@ -282,7 +293,7 @@ func (l *loop) releaseUnit(u *unit, d *walkDone, now time.Duration) {
 	u.state = inflight
 	u.surface = d.surface
 	l.settled(u, d)
-	l.add(now, item{node: n, unit: u, measure: u.sum, drop: n.unitDrop(u.path(), d)})
+	l.add(now, item{node: n, unit: u, measure: u.sum, seq: u.seq, drop: n.unitDrop(u.path(), d)})
 }
 
 // unitDrop describes a unit at the node as a walk found it.
