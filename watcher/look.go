@@ -20,7 +20,7 @@ const restShare = 20
 // saw takes a look at a file that has or may have changed, and says whether it
 // is known as taken, by which mark.
 func (l *loop) saw(n *node, f *folder, name string, k kind, in *info, now tick, why how) (mark uint64, known bool) {
-	mark = in.mark(name, n.fs.inodes)
+	mark = n.markOf(name, k, in)
 	// A control file that an event speaks of may have been away, and counts then.
 	if n.known.has(mark) && (k != control || why == glanced) {
 		return mark, true

@@ -39,7 +39,7 @@ func (w *Watcher) Measure(ctx context.Context, path string) (Drop, bool, error) 
 	switch k := parent.kindOf(&w.match.ignore, name); {
 	case in.isFile() && k == data:
 		drop := parent.drop(path, &in, false)
-		drop.Mark = in.mark(name, parent.fs.inodes)
+		drop.Mark = parent.markOf(name, k, &in)
 		return drop, true, nil
 	case in.isFile() && k == mainly:
 		job.main = name

@@ -134,6 +134,17 @@ func (n *node) key(seed maphash.Seed, name string) uint64 {
 	return n.owner | maphash.Comparable(seed, [2]uint64{n.hash, maphash.String(seed, name)})>>ownerBits
 }
 
+// markOf is the mark of a file of this kind in the folder. A control file that was
+// away and is put back is another, which only the time of its change shows: nobody
+// keeps its mark over a restart.
+func (n *node) markOf(name string, k kind, in *info) uint64 {
+	mark := in.mark(name, n.fs.inodes)
+	if k == control {
+		mark = max(mix(mark, uint64(in.change.Nano())), 1) //nolint:gosec // only the bits matter
+	}
+	return mark
+}
+
 // wait notes that a file has to be looked at again.
 func (n *node) wait(name string) {
 	switch {

@@ -109,7 +109,7 @@ func (r *round) release(name string, k kind) {
 		r.freed = n.release(name) || r.freed
 		return
 	}
-	digest, mark := in.digest(), in.mark(name, n.fs.inodes)
+	digest, mark := in.digest(), n.markOf(name, k, &in)
 	if k == data && n.known.has(mark) {
 		r.settler.forget(id)
 		r.freed = n.release(name) || r.freed

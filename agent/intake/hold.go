@@ -5,58 +5,20 @@ import (
 	"errors"
 	"io/fs"
 	"log/slog"
-	"path/filepath"
-	"strings"
 	"time"
 
 	"biomero-importer/importer"
 	"biomero-importer/watcher"
 )
 
-// holder is the manifest that a file belongs to, if any.
-func (in *Intake) holder(path string) *manifest {
-	for _, m := range in.manifests {
-		if m.claims(path) {
-			return m
-		}
-	}
-	return nil
-}
-
-// claims reports whether the manifest names path or a folder around it, among
-// what is its own. One that could not be understood speaks for all that lies
-// beside it and below; one that is taken or unseen for nothing.
-func (m *manifest) claims(path string) bool {
-	switch {
-	case m.taken || m.unseen:
-		return false
-	case m.fault != nil:
-		return strings.HasPrefix(path, filepath.Dir(m.path)+"/")
-	}
-	for ; path != "/" && strings.HasPrefix(path, m.own+"/"); path = filepath.Dir(path) {
-		if m.literal[path] {
-			return true
-		}
-		for _, p := range m.patterns {
-			if !p.Glob {
-				continue
-			}
-			if ok, err := filepath.Match(p.Path, path); err == nil && ok {
-				return true
-			}
-		}
-	}
-	return false
-}
-
 // release drops the manifest, once all files that it held and did not take are
 // given back.
 func (in *Intake) release(ctx context.Context, m *manifest) error {
 	m.taken = true
-	in.manifests[m.path] = m
+	in.manifests.put(m)
 	err := in.giveBack(ctx, m)
 	if err == nil && len(m.held) == 0 {
-		delete(in.manifests, m.path)
+		in.manifests.remove(m)
 	}
 	return err
 }
@@ -67,7 +29,7 @@ func (in *Intake) release(ctx context.Context, m *manifest) error {
 func (in *Intake) giveBack(ctx context.Context, m *manifest) error {
 	free, prints := make([]watcher.Drop, 0, len(m.held)), map[string]uint64{}
 	for path, d := range m.held {
-		if m.claims(path) {
+		if in.manifests.claims(m, path) {
 			continue
 		}
 		same, err := in.unmoved(&d.Drop)
@@ -107,10 +69,10 @@ func (in *Intake) unmoved(d *watcher.Drop) (bool, error) {
 // no longer be watched, for as long as a manifest may wait. It is nil once the
 // manifest was shown.
 func (in *Intake) standIn(path string) *manifest {
-	m := in.manifests[path]
+	m := in.manifests.byPath[path]
 	if m == nil {
 		m = &manifest{path: path, unseen: true, waiting: time.Now(), held: map[string]heldDrop{}}
-		in.manifests[path] = m
+		in.manifests.put(m)
 	}
 	if !m.unseen {
 		return nil

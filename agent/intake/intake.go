@@ -3,6 +3,7 @@ package intake
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"path/filepath"
 	"strings"
@@ -69,15 +70,16 @@ type Intake struct {
 	log        *slog.Logger
 
 	mu        sync.Mutex
-	manifests map[string]*manifest    // waiting or refused, by path
+	manifests register                // waiting or refused
 	unread    map[string]watcher.Drop // what cannot be judged until it can be read, by path
+	unreadAt  time.Time               // when that was logged last
 }
 
 // New makes an intake.
 func New(c Config, store *tracking.Store, share *importer.Share, containers Containers, log *slog.Logger) *Intake {
 	return &Intake{
 		config: c, store: store, share: share, containers: containers, log: log,
-		manifests: map[string]*manifest{}, unread: map[string]watcher.Drop{},
+		manifests: newRegister(), unread: map[string]watcher.Drop{},
 	}
 }
 
@@ -91,7 +93,8 @@ func (in *Intake) Known(ctx context.Context, folders []string) ([][]uint64, erro
 // Settled implements watcher.Sink. When it returns nil, every drop is recorded
 // and those that are orders are placed, but for some that were taken before and
 // cannot be read now: their records are as the last time, and Run looks after
-// them.
+// them. When there are too many of those it does the same with the others, and
+// then fails.
 func (in *Intake) Settled(ctx context.Context, drops []watcher.Drop) error {
 	var controls, data []watcher.Drop
 	at := map[string]int{} // where in data a path is: of one that is there twice, the last counts
@@ -120,11 +123,13 @@ func (in *Intake) Settled(ctx context.Context, drops []watcher.Drop) error {
 			return err
 		}
 	}
-	data = in.postpone(data, unread)
-	for path, why := range unread {
-		in.log.WarnContext(ctx, "files that may have changed after they were taken cannot be read, and wait",
-			slog.Int("files", len(unread)), slog.String("one", path), slog.Any("error", why))
-		break
+	data, left := in.postpone(data, unread)
+	in.tellUnread(ctx, unread)
+	if err := in.data(ctx, data, prints, ""); err != nil {
+		return err
 	}
-	return in.data(ctx, data, prints, "")
+	if left > 0 {
+		return fmt.Errorf("%d files that may have changed after they were taken cannot be read, and %d others wait for that already", left, maxUnread)
+	}
+	return nil
 }

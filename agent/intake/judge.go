@@ -110,7 +110,7 @@ func unchanged(prev *tracking.Drop, d *watcher.Drop, content uint64) bool {
 // holderOf is the manifest that a drop waits for, if any. After a restart that
 // may be one that the watcher has yet to show.
 func (in *Intake) holderOf(d *watcher.Drop, prev *tracking.Drop, freed string) *manifest {
-	if m := in.holder(d.Path); m != nil {
+	if m := in.manifests.holder(d.Path); m != nil {
 		return m
 	}
 	if prev.State == tracking.DropHeld && sameStamp(prev, d) && prev.Holder != freed {

@@ -29,10 +29,9 @@ type manifest struct {
 	order    order.Order
 	chosen   bool // the author chose the UUID
 	patterns []order.Pattern
-	literal  map[string]bool // the paths among patterns
-	present  bool            // take files as they are
-	fault    error           // why it cannot be understood, if so: then it speaks for its whole folder
-	unread   bool            // the fault is the storage's, and may pass
+	present  bool  // take files as they are
+	fault    error // why it cannot be understood, if so: then it speaks for its whole folder
+	unread   bool  // the fault is the storage's, and may pass
 
 	refused bool
 	taken   bool // only its held files are still to be given back
@@ -68,7 +67,7 @@ func (in *Intake) control(ctx context.Context, d watcher.Drop) error {
 	sum := sha256.Sum256(data)
 	m := &manifest{
 		path: d.Path, drop: d, own: in.own(d), waiting: time.Now(),
-		literal: map[string]bool{}, seen: map[string]observation{}, held: map[string]heldDrop{},
+		seen: map[string]observation{}, held: map[string]heldDrop{},
 		record: tracking.Drop{
 			Path: d.Path, Kind: tracking.DropManifest, Size: d.Size, ModTime: d.ModTime.UnixNano(), Inode: d.Inode,
 			Digest: sum[:], UUID: prev.UUID, Version: prev.Version, FirstSeen: time.Now(),
@@ -84,7 +83,7 @@ func (in *Intake) control(ctx context.Context, d watcher.Drop) error {
 		}
 		return in.refuse(ctx, m, order.Errorf(order.Invalid, "The manifest %q has a name, or lies in a folder with one, that is not valid UTF-8: rename it.", d.Path))
 	}
-	if old := in.manifests[d.Path]; old != nil {
+	if old := in.manifests.byPath[d.Path]; old != nil {
 		m.held = old.held
 		if old.unread {
 			m.waiting = old.waiting
@@ -92,7 +91,7 @@ func (in *Intake) control(ctx context.Context, d watcher.Drop) error {
 	}
 	if err != nil {
 		m.fault, m.unread = err, order.ClassOf(err) != order.Invalid
-		in.manifests[d.Path] = m
+		in.manifests.put(m)
 		return nil
 	}
 	same := prev.Version > 0 && bytes.Equal(prev.Digest, sum[:])
@@ -101,8 +100,10 @@ func (in *Intake) control(ctx context.Context, d watcher.Drop) error {
 	if same && prev.State == tracking.DropTaken && (!touched || prev.Inode == d.Inode) {
 		return in.release(ctx, m)
 	}
-	m.fault = in.decode(m, data)
-	in.manifests[d.Path] = m
+	if m.fault = in.decode(m, data); m.fault != nil {
+		m.order, m.patterns = order.Order{}, nil // of no more use, and maybe large
+	}
+	in.manifests.put(m)
 	switch {
 	case same && prev.State == tracking.DropRefused && !touched:
 		m.refused = true
@@ -183,7 +184,6 @@ func (in *Intake) decode(m *manifest, data []byte) error {
 func (in *Intake) choose(m *manifest, patterns []order.Pattern) error {
 	name := filepath.Base(m.path)
 	known := map[order.Pattern]bool{}
-	literal := map[string]bool{}
 	for _, p := range patterns {
 		if known[p] {
 			continue
@@ -196,15 +196,18 @@ func (in *Intake) choose(m *manifest, patterns []order.Pattern) error {
 		if !p.Glob && (order.IsManifest(base) || isReport(base)) {
 			return order.Errorf(order.Invalid, "%s: the file %q is a manifest or a receipt, not data.", name, base)
 		}
-		if !p.Glob {
-			literal[p.Path] = true
-		}
 		m.patterns = append(m.patterns, p)
 	}
-	if globs := len(m.patterns) - len(literal); globs > maxGlobs {
-		return order.Errorf(order.Invalid, "%s: it has %d patterns, more than %d: name folders instead.", name, globs, maxGlobs)
+	var own sums
+	own.add(m.patterns, 1)
+	others := in.manifests.others(m)
+	switch {
+	case own.globs > maxGlobs:
+		return order.Errorf(order.Invalid, "%s: it has %d patterns, more than %d: name folders instead.", name, own.globs, maxGlobs)
+	case own.globs+others.globs > maxWaitingGlobs, own.names+others.names > maxWaitingNames:
+		return order.Errorf(order.Invalid, "%s: other manifests below %q that wait for their files name %d files and %d patterns by now, and more than %d and %d are not kept: name folders instead, or save it again once those are done.",
+			name, m.own, others.names, others.globs, maxWaitingNames, maxWaitingGlobs)
 	}
-	m.literal = literal
 	return nil
 }
 
@@ -290,7 +293,7 @@ func (in *Intake) forget(ctx context.Context, path string) error {
 			return err
 		}
 	}
-	if m := in.manifests[path]; m != nil {
+	if m := in.manifests.byPath[path]; m != nil {
 		return in.release(ctx, m)
 	}
 	return nil

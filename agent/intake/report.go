@@ -85,7 +85,11 @@ func (r *Reporter) write(ctx context.Context, report tracking.Report) error {
 	if err == nil {
 		return nil
 	}
-	r.log.WarnContext(ctx, "no receipt beside the manifest", slog.String("manifest", report.Path), slog.Any("error", err))
+	level := slog.LevelWarn
+	if report.Tries > 0 { // it was said, and may be tried for a week
+		level = slog.LevelDebug
+	}
+	r.log.Log(ctx, level, "no receipt beside the manifest", slog.String("manifest", report.Path), slog.Any("error", err))
 	if errors.Is(err, syscall.EROFS) || errors.Is(err, syscall.ENAMETOOLONG) {
 		return nil
 	}

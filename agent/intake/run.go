@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"path/filepath"
@@ -27,12 +28,8 @@ func (in *Intake) Run(ctx context.Context) error {
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
 	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-ticker.C:
-		}
-		for _, m := range in.due() {
+		list := in.due()
+		for _, m := range list {
 			select {
 			case <-ctx.Done():
 				return nil
@@ -43,22 +40,44 @@ func (in *Intake) Run(ctx context.Context) error {
 				<-free
 			})
 		}
+		if len(list) == maxDue {
+			continue
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
 	}
 }
 
-// due is the manifests to be looked at, the longest waiting first, marked as
-// being looked at.
-func (in *Intake) due() (list []*manifest) {
+// maxDue is how many manifests are looked at before it is seen anew which are due.
+const maxDue = 64
+
+// due is some of the manifests that are to be looked at, marked as being looked
+// at. Own folders take turns, and in each the longest waiting comes first, so that
+// whoever has very many does not keep the others waiting.
+func (in *Intake) due() []*manifest {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	now := time.Now()
-	for _, m := range in.manifests {
+	var list []*manifest
+	for m := range in.manifests.all() {
 		if !m.busy && !m.next.After(now) {
-			m.busy = true
 			list = append(list, m)
 		}
 	}
 	slices.SortFunc(list, func(a, b *manifest) int { return a.waiting.Compare(b.waiting) })
+	turn, turns := make(map[*manifest]int, len(list)), map[string]int{}
+	for _, m := range list {
+		turn[m] = turns[m.own]
+		turns[m.own]++
+	}
+	slices.SortStableFunc(list, func(a, b *manifest) int { return cmp.Compare(turn[a], turn[b]) })
+	list = list[:min(len(list), maxDue)]
+	for _, m := range list {
+		m.busy = true
+	}
 	return list
 }
 
@@ -78,7 +97,7 @@ func (in *Intake) attempt(ctx context.Context, m *manifest) {
 	now := time.Now()
 	m.busy = false
 	m.next = now.Add(max(min(max(now.Sub(m.waiting)/20, soonest), latest), 5*now.Sub(began)))
-	if ctx.Err() != nil || in.manifests[m.path] != m {
+	if ctx.Err() != nil || in.manifests.byPath[m.path] != m {
 		return
 	}
 	if err := in.decide(ctx, m, &found); err != nil && ctx.Err() == nil {

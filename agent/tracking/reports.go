@@ -17,6 +17,7 @@ type Report struct {
 	State  DropState
 	Reason string
 	Status *Status // of the order; nil for a drop that became none
+	Tries  int     // how often it was tried in vain
 }
 
 // reportsAtOnce bounds how long the reports' lock is held.
@@ -36,8 +37,8 @@ func (s *Store) Report(ctx context.Context, write func(context.Context, Report) 
 			return err
 		}
 		rows, err := tx.Query(ctx, `
-			WITH oldest AS (SELECT id, drop_key FROM importer.reports WHERE due_at <= now() ORDER BY due_at, id LIMIT $1)
-			SELECT array_agg(r.id), d.path, d.kind, d.state, d.reason, d.uuid
+			WITH oldest AS (SELECT id, drop_key, tries FROM importer.reports WHERE due_at <= now() ORDER BY due_at, id LIMIT $1)
+			SELECT array_agg(r.id), d.path, d.kind, d.state, d.reason, d.uuid, max(r.tries)
 			FROM oldest r JOIN importer.drops d ON d.key = r.drop_key
 			GROUP BY d.key ORDER BY min(r.id)`, reportsAtOnce)
 		if err != nil {
@@ -49,6 +50,7 @@ func (s *Store) Report(ctx context.Context, write func(context.Context, Report) 
 			Kind         DropKind
 			State        DropState
 			Reason, UUID string
+			Tries        int
 		}
 		found, err := pgx.CollectRows(rows, pgx.RowToStructByPos[due])
 		if err != nil || len(found) == 0 {
@@ -57,7 +59,7 @@ func (s *Store) Report(ctx context.Context, write func(context.Context, Report) 
 		n = len(found)
 		var written, failed []int64
 		for _, d := range found {
-			r := Report{Path: d.Path, Kind: d.Kind, State: d.State, Reason: d.Reason}
+			r := Report{Path: d.Path, Kind: d.Kind, State: d.State, Reason: d.Reason, Tries: d.Tries}
 			if d.State == DropTaken {
 				if r.Status, err = status(ctx, tx, d.UUID); err != nil {
 					return err
