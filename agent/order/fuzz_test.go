@@ -48,6 +48,7 @@ func FuzzDecodeManifest(f *testing.F) {
 func FuzzDecodeLegacy(f *testing.F) {
 	f.Add(legacyHead + "DatasetID: 1\nFiles: [\"/a.tif\"]\n")
 	f.Add(legacyHead + "ScreenID: 1\nFiles: ['/a\\x00.tif', \"/b\"]\n")
+	f.Add(legacyHead + "DatasetID: 1\nFiles: [/a" + strings.Repeat(",", 1<<16) + "/b , c]\n")
 	f.Add("Username: a\nGroup: b\nDataset: c\nPath: /d\nFiles: [e,f]\npreprocessing_container: g\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		l, err := order.DecodeLegacy(legacyName, []byte(text))

@@ -85,6 +85,15 @@ func hostile(size int) map[string]string {
 		"params below a valid order": tail("group: g\nuser: u\ndestination: {type: Dataset, id: 1}\nfiles: [a]\n"+
 			"preprocessing:\n  container: c\n  params:\n", "    - ab\n"),
 	}
+	const legacy = "Username: a\nGroup: b\nDatasetID: 1\nFiles: "
+	for head, units := range map[string][]string{
+		"[/a": {",", ", ", ",a", ",/a", ",\t/"}, "[a": {",", ",a"}, "['a'": {",'a'", ", \"\\x41\"", ","}, "[\"a\"": {",\"a\""},
+	} {
+		for _, unit := range units {
+			more := strings.Repeat(unit, (size-len(legacy+head)-2)/len(unit))
+			texts["valid or too long a legacy list of "+quote(head+unit)] = legacy + head + more + "]\n"
+		}
+	}
 	for _, unit := range []string{
 		"[", "{", "]", "}", "[]", "{}", "- ", "? ", ": ", "-\n", "?\n", ":\n", "a: ", "a:\n", "- a\n", "- - ", "-\t", "a: b\n", "x #\n", "{\n", "[\n", "{a: ", "[{",
 		"&a ", "*a ", "!a ", "!!map ", "<<: ", "%a\n", "---\n", "...\n", "#", "# a\n", "\n", "\r", "\r\n", " ", "\t", "\"", "'", "''", "\"\" ", "|", "|\n", ">\n", "@", "`", "\\", "é", "\u2028", "\u0085", ",", "-", "k",

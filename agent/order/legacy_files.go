@@ -1,6 +1,7 @@
 package order
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -29,22 +30,26 @@ func splitFiles(value string) (files []string, wrong string) {
 		}
 		return splitPython(inner)
 	}
-	return splitBare(inner), ""
+	return splitBare(inner)
 }
+
+// tooMany says that a list is longer than an order may be.
+func tooMany() string { return fmt.Sprintf("are more than %d", maxPaths) }
 
 // splitBare divides at commas. Where the first path is absolute, so are the
 // others, and a comma before anything but a slash belongs to a name.
-func splitBare(inner string) []string {
-	var files []string
-	for part := range strings.SplitSeq(inner, ",") {
-		trimmed := strings.TrimSpace(part)
-		if n := len(files); n > 0 && files[0] != "" && files[0][0] == '/' && !strings.HasPrefix(trimmed, "/") {
-			files[n-1] += "," + strings.TrimRight(part, " \t")
+func splitBare(inner string) (files []string, wrong string) {
+	absolute := inner[0] == '/'
+	for from, at := 0, 0; at <= len(inner); at++ {
+		if at < len(inner) && (inner[at] != ',' || absolute && !strings.HasPrefix(strings.TrimLeft(inner[at+1:], " \t"), "/")) {
 			continue
 		}
-		files = append(files, trimmed)
+		if files = append(files, strings.TrimSpace(inner[from:at])); len(files) > maxPaths {
+			return nil, tooMany()
+		}
+		from = at + 1
 	}
-	return files
+	return files, ""
 }
 
 // splitPython reads the items of a list as Python's repr writes it.
@@ -55,7 +60,9 @@ func splitPython(inner string) (files []string, wrong string) {
 		if !ok {
 			return nil, notList
 		}
-		files = append(files, text)
+		if files = append(files, text); len(files) > maxPaths {
+			return nil, tooMany()
+		}
 		rest = strings.TrimSpace(rest)
 		if rest == "" {
 			return files, ""

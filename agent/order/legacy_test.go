@@ -61,6 +61,7 @@ func TestLegacyFiles(t *testing.T) {
 		`[/a.tif,/b.lif]`:             {"/a.tif", "/b.lif"},
 		`[ /a b.tif , /c.tif ]`:       {"/a b.tif", "/c.tif"},
 		`[/a,b.tif, /c, d.tif]`:       {"/a,b.tif", "/c, d.tif"},
+		`[/a , b.tif,]`:               {"/a , b.tif,"},
 		`/a.tif`:                      {"/a.tif"},
 		`"/a.tif"`:                    {"/a.tif"},
 		`[/a.tif]`:                    {"/a.tif"},
@@ -69,6 +70,16 @@ func TestLegacyFiles(t *testing.T) {
 		require.NoError(t, err, value)
 		require.Equal(t, want, l.Files, value)
 		require.Equal(t, order.Destination{Type: order.Screen, ID: 9}, l.Destination)
+	}
+}
+
+func TestLegacyFiles_areNoMoreThanAnOrderHolds(t *testing.T) {
+	t.Parallel()
+	for _, item := range []string{`/a`, `'a'`, `"a"`} {
+		list := "[" + strings.Repeat(item+",", 100_000) + item + "]"
+		_, err := order.DecodeLegacy(legacyName, []byte("Username: a\nGroup: b\nScreenID: 9\nFiles: "+list+"\n"))
+		require.ErrorContains(t, err, "The Files are more than 100000.", item)
+		require.Equal(t, order.Invalid, order.ClassOf(err))
 	}
 }
 

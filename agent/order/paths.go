@@ -1,7 +1,6 @@
 package order
 
 import (
-	"fmt"
 	"path"
 	"strconv"
 	"strings"
@@ -152,7 +151,7 @@ func (s *pathScanner) list() (paths []string, wrong string) {
 			return nil, notJSON
 		}
 		if paths = append(paths, text); len(paths) > maxPaths {
-			return nil, fmt.Sprintf("are more than %d", maxPaths)
+			return nil, tooMany()
 		}
 		if !s.take(',') {
 			if !s.take(']') {
