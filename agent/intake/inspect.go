@@ -232,6 +232,13 @@ func (in *Intake) look(ctx context.Context, path string) (found, error) {
 			return err
 		}
 		inside := filepath.Join(path, strings.TrimPrefix(name, rel))
+		switch base := entry.Name(); {
+		case zarr:
+		case in.config.Ignored(base) && entry.IsDir():
+			return fs.SkipDir
+		case in.config.Ignored(base), order.IsManifest(base), isReport(base):
+			return nil // never a drop; a manifest has a record of its own
+		}
 		if entry.IsDir() {
 			// What the watcher shows as one drop is one here, and not its files.
 			unit, ok, err := in.config.Measure(ctx, inside)

@@ -106,6 +106,9 @@ func (in *Intake) records(ctx context.Context, m *manifest, i *inspection, id st
 	for n := range files {
 		path := files[n].path
 		drop, prev := i.drops[path], known[path]
+		if prev.Kind == tracking.DropManifest || prev.Kind == tracking.DropLegacy {
+			continue // as what it was taken decides whether it is taken again
+		}
 		record := recordOf(&drop, &prev, i.prints[path])
 		record.UUID = id
 		records = append(records, record)

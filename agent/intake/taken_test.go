@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -173,5 +174,37 @@ func TestKnown_isWhatNeedNotBeShownAgain(t *testing.T) {
 	// A changed file is known as it is now.
 	show("taken.tif", "xx")
 	require.ElementsMatch(t, []string{"taken.tif", "empty.tif", "held.tif", "missing.tif"}, known())
+	require.Len(t, f.orders(), 3)
+}
+
+// A manifest in a folder that another one names keeps its own record.
+func TestTakenByAManifest_aManifestInItsFolderStaysAsItWas(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.config.Rules[manifests].AllowAnyUser = true
+	f.restart()
+	a := f.write("x", "Demo/ada/m/plate/a.tif")
+	for _, name := range []string{"a.tif.order.yml.receipt.json", "Thumbs.db"} {
+		f.write("x", "Demo/ada/m/plate/"+name)
+	}
+	inner := f.write(fmt.Sprintf(manifest, "a.tif"), "Demo/ada/m/plate/order.yml")
+	f.settle(f.drop(manifests, true, inner))
+	f.becomes(inner, tracking.DropTaken)
+	old := f.write(fmt.Sprintf(legacyOrder, a), "Demo/.2BUploaded/2024_01_31_10-20-30.txt")
+	f.settle(f.drop(legacy, true, old))
+	f.becomes(old, tracking.DropTaken)
+	before := []tracking.Drop{f.record(inner), f.record(old)}
+
+	outer := f.write(fmt.Sprintf(manifest, f.dir+"/Demo/"), "Demo/ada/m/outer.order.yml")
+	f.settle(f.drop(manifests, true, outer))
+	id := f.becomes(outer, tracking.DropTaken).UUID
+	require.Equal(t, id, f.record(a).UUID)
+	require.Equal(t, before, []tracking.Drop{f.record(inner), f.record(old)})
+	for _, name := range []string{"a.tif.order.yml.receipt.json", "Thumbs.db"} {
+		require.Empty(t, f.record(filepath.Join(filepath.Dir(a), name)), name)
+	}
+	f.restart()
+	f.settle(f.drop(manifests, true, inner), f.drop(legacy, true, old), f.drop(manifests, true, outer))
+	time.Sleep(1500 * time.Millisecond) // for those that were not known again, to be taken
 	require.Len(t, f.orders(), 3)
 }
