@@ -363,7 +363,7 @@ func TestManifest_claimsFilesOfAnInbox(t *testing.T) {
 func TestLegacyFile_isImportedAndMoved(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	s.configure("legacy: {path_map: {/DIVG: " + s.path("data") + "}}\n")
+	s.configure("legacy: {core_groups: [core], path_map: {/DIVG: " + s.path("data") + "}}\n")
 	a := s.start()
 	s.write("pixels", "core", "a.tif")
 	const id = "afe38fe0-ea2b-43e6-949d-364827c66230"

@@ -176,7 +176,7 @@ func (f *file) backend(src *source, c *Config) error {
 }
 
 func (f *file) legacyFolder(src *source, c *Config) error {
-	l := Legacy{Folder: f.Legacy.Folder, Root: cmp.Or(f.Legacy.Root, c.BaseDir), PathMap: f.Legacy.PathMap}
+	l := Legacy{Folder: f.Legacy.Folder, Root: cmp.Or(f.Legacy.Root, c.BaseDir), PathMap: f.Legacy.PathMap, CoreGroups: f.Legacy.CoreGroups}
 	if l.Folder != "" && (!isName(l.Folder) || strings.ContainsAny(l.Folder, "{}")) {
 		return src.bad("legacy.folder", "is %s: give the folder's name, not a path, or \"\" for none", quote(l.Folder))
 	}
@@ -193,6 +193,11 @@ func (f *file) legacyFolder(src *source, c *Config) error {
 		}
 		if err := absolute(src, "legacy.path_map."+prefix, l.PathMap[prefix]); err != nil {
 			return err
+		}
+	}
+	for i, name := range l.CoreGroups {
+		if !isName(name) {
+			return src.bad("legacy.core_groups["+strconv.Itoa(i)+"]", "is %s: give the name of a group's folder in %s, not a path", quote(name), l.Root)
 		}
 	}
 	c.Legacy = l

@@ -98,6 +98,8 @@ type Legacy struct {
 	Folder  string // name; empty for none
 	Root    string // absolute and clean
 	PathMap map[string]string
+	// CoreGroups are the group folders whose order files may act for every group.
+	CoreGroups []string
 }
 
 // WebPage is the status page.

@@ -105,7 +105,9 @@ func TestLoad_takesEveryKey(t *testing.T) {
 	require.Equal(t, 1500*time.Millisecond, c.ShutdownTimeout)
 	require.NotNil(t, c.Ignore)
 	require.Empty(t, c.Ignore)
-	require.Equal(t, config.Legacy{Root: "/srv/data", PathMap: map[string]string{"/old": "/srv/data"}}, c.Legacy)
+	require.Equal(t, config.Legacy{
+		Root: "/srv/data", PathMap: map[string]string{"/old": "/srv/data"}, CoreGroups: []string{"core", "007"},
+	}, c.Legacy)
 	require.Equal(t, config.OMEROServer{Host: "omero.example", Port: 4063, User: "root", Password: "hunter2", Dir: "/opt/omero"}, c.OMERO)
 	require.Equal(t, config.Podman{UsernsMode: "keep-id", BindRetryAttempts: 5, BindRetryDelay: 500 * time.Millisecond}, c.Podman)
 	require.True(t, c.Import.SkipUpgrade)

@@ -59,9 +59,10 @@ type webBlock struct {
 }
 
 type legacy struct {
-	Folder  string            `yaml:"folder"`
-	Root    string            `yaml:"root"`
-	PathMap map[string]string `yaml:"path_map"`
+	Folder     string            `yaml:"folder"`
+	Root       string            `yaml:"root"`
+	PathMap    map[string]string `yaml:"path_map"`
+	CoreGroups []string          `yaml:"core_groups"`
 }
 
 type omeroBlock struct {

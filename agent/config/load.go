@@ -84,7 +84,7 @@ func defaults(stateDir string) file {
 		IngestTrackingDB: embedded, LogLevel: "info", BaseDir: "/data", StateDir: stateDir, MaxWorkers: 4,
 		ShutdownTimeout: seconds(30 * time.Second),
 		Roles:           []string{string(Watch), string(Work), string(Web)},
-		Legacy:          legacy{Folder: ".2BUploaded", PathMap: map[string]string{"/divg": "/data"}},
+		Legacy:          legacy{Folder: ".2BUploaded", PathMap: map[string]string{"/divg": "/data"}, CoreGroups: []string{}},
 		ManifestTimeout: seconds(24 * time.Hour), FullScan: seconds(time.Hour),
 		Web:            webBlock{Listen: "127.0.0.1:8080"},
 		OMERO:          omeroBlock{Port: 4064},

@@ -33,7 +33,8 @@ type Rule struct {
 	// AllowAnyUser lets a manifest act for another group or user than the
 	// folder it lies in names.
 	AllowAnyUser bool
-	// Legacy marks the folders of legacy order files.
+	// Legacy marks the folders of legacy order files, which lie in those of
+	// groups.
 	Legacy bool
 }
 
@@ -50,6 +51,7 @@ type Config struct {
 	Rules           []Rule // as the watcher's, in the same order
 	ManifestTimeout time.Duration
 	PathMap         map[string]string      // of legacy order files: prefixes and what replaces them
+	CoreGroups      []string               // whose legacy order files may act for every group
 	Ignored         func(base string) bool // base names that no glob of a manifest stands for
 	// Measure describes what is at a path as the watcher would hand it over, and
 	// is false for what it would not; see watcher.Watcher.

@@ -71,9 +71,9 @@ func newFixture(t *testing.T) *fixture {
 	}
 	f.config = intake.Config{
 		Rules: []intake.Rule{
-			{Path: f.dir + "/{group}/{user}/in", Order: head}, {Path: f.dir + "/{group}/{user}/m"}, {Path: f.dir + "/core/.2BUploaded", Legacy: true},
+			{Path: f.dir + "/{group}/{user}/in", Order: head}, {Path: f.dir + "/{group}/{user}/m"}, {Path: f.dir + "/{group}/.2BUploaded", Legacy: true},
 		},
-		ManifestTimeout: time.Hour, PathMap: map[string]string{"/divg": f.dir},
+		ManifestTimeout: time.Hour, PathMap: map[string]string{"/divg": f.dir}, CoreGroups: []string{"core"},
 		Ignored: func(base string) bool { return base == "Thumbs.db" },
 		Measure: func(ctx context.Context, path string) (watcher.Drop, bool, error) { return f.watch.Measure(ctx, path) },
 	}
@@ -151,7 +151,10 @@ func (f *fixture) drop(rule int, control bool, path string) watcher.Drop {
 	dir := filepath.Dir(path)
 	parts := strings.Split(strings.TrimPrefix(path, f.dir+"/"), "/")
 	captures := map[string]string{}
-	if len(parts) > 3 {
+	switch {
+	case rule == legacy:
+		captures["group"] = parts[0]
+	case len(parts) > 3:
 		captures["group"], captures["user"] = parts[0], parts[1]
 		dir = filepath.Join(f.dir, parts[0], parts[1], parts[2])
 	}
@@ -716,6 +719,40 @@ func TestLegacy_isTakenOnce(t *testing.T) {
 	f.restart()
 	f.settle(f.drop(legacy, true, path))
 	require.Equal(t, []string{"9: a.tif"}, f.orders())
+}
+
+func TestLegacy_actsForItsOwnGroupUnlessItIsACoreFacilitys(t *testing.T) {
+	t.Parallel()
+	for folder, refusal := range map[string]string{
+		"core": "", "Demo": "",
+		"Eye": `it acts for the group "Demo", but its folder is the group "Eye"'s: put it into the folder of "Demo", or ask ` +
+			`the administrator to name "Eye" in the setting legacy.core_groups.`,
+	} {
+		t.Run(folder, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t)
+			f.write("x", "archive/a.tif")
+			path := f.write(fmt.Sprintf(legacyOrder, f.dir+"/archive/a.tif"), folder+"/.2BUploaded/2024_01_31_10-20-30.txt")
+			f.settle(f.drop(legacy, true, path))
+			if refusal == "" {
+				f.becomes(path, tracking.DropTaken)
+				return
+			}
+			require.Contains(t, f.becomes(path, tracking.DropRefused).Reason, refusal)
+			require.Empty(t, f.orders())
+		})
+	}
+}
+
+// One group's order file does not hold up what another group drops.
+func TestLegacy_holdsNothingOfOtherGroups(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	a := f.write("x", "Demo/ada/in/a.tif")
+	path := f.write("Username: eve\nGroup: Eye\nScreenID: 9\nFiles: ["+a+", "+f.dir+"/Eye/missing.tif]\n", "Eye/.2BUploaded/2024_01_31_10-20-30.txt")
+	f.settle(f.drop(legacy, true, path), f.drop(inbox, false, a))
+	require.Equal(t, tracking.DropTaken, f.record(a).State)
+	require.Equal(t, []string{"105: a.tif"}, f.orders())
 }
 
 func TestLegacy_isOnlyWhatADateNames(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -127,8 +128,11 @@ func (in *Intake) control(ctx context.Context, d watcher.Drop) error {
 // drop elsewhere.
 func (in *Intake) own(d watcher.Drop) string {
 	rule := &in.config.Rules[d.Rule]
-	if rule.Legacy || rule.AllowAnyUser {
+	switch {
+	case rule.AllowAnyUser, rule.Legacy && in.isCore(d):
 		return strings.TrimSuffix(in.share.Dir(), "/")
+	case rule.Legacy:
+		return filepath.Dir(d.Dir)
 	}
 	parts := strings.Split(rule.Path, "/")
 	for n := len(parts); n > 0; n-- {
@@ -137,6 +141,11 @@ func (in *Intake) own(d watcher.Drop) string {
 		}
 	}
 	return d.Dir
+}
+
+// isCore reports whether a legacy order file may act for every group.
+func (in *Intake) isCore(d watcher.Drop) bool {
+	return slices.Contains(in.config.CoreGroups, d.Captures["group"])
 }
 
 // read returns an order file's content.
@@ -215,10 +224,14 @@ func (in *Intake) choose(m *manifest, patterns []order.Pattern) error {
 // folder is for.
 func (in *Intake) authorise(m *manifest) error {
 	rule := in.config.Rules[m.drop.Rule]
-	if rule.AllowAnyUser || rule.Legacy {
-		return nil
-	}
 	group, user := m.drop.Captures["group"], m.drop.Captures["user"]
+	switch {
+	case rule.AllowAnyUser, rule.Legacy && (in.isCore(m.drop) || m.order.Group == group):
+		return nil
+	case rule.Legacy:
+		return order.Errorf(order.Denied, "%s: it acts for the group %q, but its folder is the group %[3]q's: put it into the folder of %[2]q, or ask the administrator to name %[3]q in the setting legacy.core_groups.",
+			filepath.Base(m.path), m.order.Group, group)
+	}
 	if rule.Order != nil {
 		head, err := rule.Order(m.drop.Captures)
 		if err != nil {
