@@ -76,7 +76,9 @@ func (l *loop) sendBatch() {
 	if l.count() == 0 || len(l.sent) > 0 || now < max(l.flushAt(l.queue.isDue(now)), l.holdUntil) {
 		return
 	}
-	if l.others = slices.DeleteFunc(l.others, l.outdated); l.count() == 0 {
+	l.controls = slices.DeleteFunc(l.controls, l.outdated)
+	l.others = slices.DeleteFunc(l.others, func(it item) bool { return l.outdated(it) || l.heldBack(&it) })
+	if l.count() == 0 {
 		return
 	}
 	controls := min(len(l.controls), maxBatch)
@@ -121,11 +123,50 @@ func (l *loop) keeper(it *item) *node {
 	return l.nodes[dir]
 }
 
-// outdated reports whether a drop is not to be sent after all: a unit was
-// disturbed and settles once more, or what came back while the sink was taking it
+// outdated reports whether a drop is not to be sent after all: it changed and
+// settles once more, or it is gone, or what came back while the sink was taking it
 // had settled once more.
 func (l *loop) outdated(it item) bool {
-	return (it.unit != nil && it.seq != it.unit.seq) || l.wasTaken(it)
+	u := it.unit
+	switch {
+	case l.wasTaken(it):
+		return true
+	case u != nil:
+		return it.seq != u.seq || u.home.dead
+	case l.nodes[it.node.path] == nil:
+		l.settler.forget(it.key) // else it would be under way for ever
+		return true
+	}
+	return !l.settler.underWay(it.key, it.digest)
+}
+
+// heldBack reports whether a control file has come that may claim a drop, which
+// then waits for it.
+func (l *loop) heldBack(it *item) bool {
+	n := l.nodes[it.node.path]
+	if n == nil || !n.holds() {
+		return false
+	}
+	l.putBack(it, n, l.now())
+	l.held[n] = struct{}{}
+	return true
+}
+
+// putBack has a drop that was not taken settle once more from a moment on, so that
+// what is offered then is what is there by then. Its folder may have been removed
+// and made again.
+func (l *loop) putBack(it *item, n *node, at time.Duration) {
+	if u := it.unit; u != nil {
+		if u.state == inflight && u.sum == it.measure {
+			u.state, u.next = pending, at
+		}
+		return
+	}
+	l.settler.refuse(it.key, it.digest)
+	if it.drop.Control {
+		n.expect(it.name)
+	}
+	n.wait(it.name)
 }
 
 // wasTaken reports, and takes note, that the sink took the drop in the meantime.
@@ -159,27 +200,13 @@ func (l *loop) accept(it *item) {
 	it.unit.accept(&it.measure)
 }
 
-// refuse lets the drop settle once more, so that what is offered again is what
-// is there by then.
+// refuse lets a drop that the sink did not take settle once more.
 func (l *loop) refuse(it *item) {
-	n := l.nodes[it.node.path] // the folder may have been removed and made again
+	n := l.nodes[it.node.path]
 	if n == nil {
 		l.settler.forget(it.key)
 		return
 	}
-	switch {
-	case it.unit != nil:
-		if it.unit.state != inflight || it.unit.sum != it.measure {
-			return
-		}
-		it.unit.state = pending
-		it.unit.next = l.holdUntil
-	default:
-		l.settler.refuse(it.key, it.digest)
-		if it.drop.Control {
-			n.expect(it.name)
-		}
-		n.wait(it.name)
-	}
+	l.putBack(it, n, l.holdUntil)
 	l.queue.schedule(n, l.holdUntil)
 }

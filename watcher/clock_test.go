@@ -38,7 +38,7 @@ func TestOneWalkTellsByTheClock(t *testing.T) {
 		l.sendWalk()
 		done := walkDone{walkJob: <-l.jobs, began: time.Now()}
 		l.walking, u.walking = false, false
-		require.NoError(t, (&walker{ignore: &l.match.ignore, limit: l.limit}).walk(t.Context(), &done))
+		require.NoError(t, (&walker{match: l.match, limit: l.limit}).walk(t.Context(), &done))
 		return done
 	}
 	done := walk()

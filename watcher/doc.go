@@ -44,7 +44,7 @@
 // Of what was handed over, eight bytes a file are remembered, in the folder: its
 // mark. The marks of earlier runs are asked of the [Sink] before a folder is first
 // listed, so that a restart offers only what is new. Unsettled files take a few
-// times as much, and their number is bounded. The sink is what makes a drop count
+// times as much, and their number is bounded, but for control files. The sink is what makes a drop count
 // once: marks may be lost, and then it is offered again.
 //
 // # Flow

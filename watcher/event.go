@@ -39,7 +39,7 @@ func (l *loop) event(_ context.Context, ev fsnotify.Event) {
 		l.vanished(parent, ev.Name, name, ev.Has(fsnotify.Rename))
 		return
 	}
-	if parent == nil || (l.match.ignore.base.match(name) && !parent.spells(name)) {
+	if parent == nil || (l.match.ignore.base.match(name) && !parent.spells(name) && !parent.isMarker(name)) {
 		return
 	}
 	if parent.leaf {
@@ -54,7 +54,7 @@ func (l *loop) event(_ context.Context, ev fsnotify.Event) {
 		why = created
 	}
 	if old, ok := movedFrom(ev); ok {
-		if _, unsettled := l.moved[old]; !unsettled {
+		if at, unsettled := l.moved[old]; !unsettled || l.now()-at > keepMoved {
 			why = placed
 		}
 		delete(l.moved, old)
@@ -74,7 +74,9 @@ func (l *loop) event(_ context.Context, ev fsnotify.Event) {
 func (l *loop) vanished(parent *node, path, name string, renamed bool) {
 	unsettled := false
 	if n := l.nodes[path]; n != nil {
-		unsettled = l.dropTree(n)
+		if unsettled = l.dropTree(n); unsettled && l.settler.crowded() {
+			l.sweepSoon()
+		}
 	}
 	if parent != nil {
 		if why, ok := l.touches[parent][name]; ok {
@@ -85,16 +87,16 @@ func (l *loop) vanished(parent *node, path, name string, renamed bool) {
 		if u := parent.units[name]; u != nil {
 			unsettled = unsettled || u.state == pending
 			l.endUnit(parent, u)
-		} else if l.units > 0 {
-			if u, _ := parent.partOf(name); u != nil {
-				l.disturb(u)
+		} else if l.units > 0 && !parent.isMarker(name) {
+			if u, sure := parent.partOf(name); u != nil {
+				l.concern(u, sure)
 			}
 		}
 		delete(parent.names, name)
 		if parent.release(name) {
 			l.wake()
 		}
-		if parent.unit != nil && !l.match.ignore.base.match(name) {
+		if parent.unit != nil && !l.match.ignore.base.match(name) && !parent.isMarker(name) {
 			l.disturb(parent.unit)
 		}
 	}
@@ -108,7 +110,7 @@ func (l *loop) vanished(parent *node, path, name string, renamed bool) {
 func (l *loop) flush(ctx context.Context) {
 	markers := map[*node]map[string]how{}
 	for n, names := range l.touches {
-		if n.place != nil && !n.ready && !n.dead {
+		if n.place != nil && n.unit == nil && !n.ready && !n.dead {
 			if len(names) > maxNames { // its listing will find them
 				delete(l.touches, n)
 			}
@@ -142,15 +144,16 @@ func (l *loop) flush(ctx context.Context) {
 
 // takeMarkers moves the done-markers out of names.
 func (n *node) takeMarkers(names map[string]how) map[string]how {
-	if n.place == nil || n.place.rule.marker == nil {
-		return nil
-	}
-	markers := map[string]how{}
+	var markers map[string]how
 	for name, why := range names {
-		if _, ok := n.place.rule.marker.about(name); ok {
-			markers[name] = why
-			delete(names, name)
+		if !n.isMarker(name) {
+			continue
 		}
+		if markers == nil {
+			markers = make(map[string]how, 1)
+		}
+		markers[name] = why
+		delete(names, name)
 	}
 	return markers
 }
@@ -197,7 +200,7 @@ func (l *loop) touch(n *node, f *folder, name string, in *info, why how) {
 	k := n.kindOf(&l.match.ignore, name)
 	if k == data && l.units > 0 {
 		if u, sure := n.partOf(name); u != nil {
-			l.disturb(u)
+			l.concern(u, sure)
 			if sure {
 				return
 			}

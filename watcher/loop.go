@@ -29,7 +29,7 @@ type loop struct {
 
 	jobs     chan walkJob
 	measured chan walkDone
-	walks    []walkJob // the first is with the walker while walking
+	walks    []walkJob // to be done
 	walking  bool
 
 	batch
@@ -89,7 +89,7 @@ func (l *loop) pause() time.Duration {
 	now := l.now()
 	at := l.nextPoll
 	if !l.running {
-		at = min(at, max(l.nextScan, l.scanFree))
+		at = min(at, max(l.passAt(), l.scanFree))
 	}
 	if len(l.lists) > 0 || l.reading != nil {
 		at = min(at, l.scanFree)

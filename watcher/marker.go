@@ -33,9 +33,16 @@ func (m *marker) about(name string) (string, bool) {
 // marks reports whether the done-marker of name is in the folder and not older
 // than what was seen of it, both by the file server's own clock.
 func (m *marker) marks(f *folder, name string, change int64) bool {
+	at, ok := m.since(f, name)
+	return ok && at >= change
+}
+
+// since is when the done-marker of name, which is in the folder, changed last, ns
+// by the file server's clock.
+func (m *marker) since(f *folder, name string) (at int64, ok bool) {
 	if m == nil {
-		return false
+		return 0, false
 	}
 	in, err := f.look(m.before + name + m.after)
-	return err == nil && in.isFile() && in.change.Nano() >= change
+	return in.change.Nano(), err == nil && in.isFile()
 }

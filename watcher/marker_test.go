@@ -2,12 +2,14 @@ package watcher
 
 import (
 	"os"
+	"runtime"
 	"testing"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+	"golang.org/x/time/rate"
 )
 
 func marked(path, marker string, unit Unit) Options {
@@ -83,6 +85,145 @@ func TestMarkerCountsAfterWhatItIsAbout(t *testing.T) {
 		l.flush(t.Context())
 		require.LessOrEqual(t, u.next, l.now())
 	}
+}
+
+// A marker that was there before anything else says nothing of what comes later,
+// where no event tells of it either.
+func TestMarkerOfAnEmptyFolderIsNotKept(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	opts := marked(dir, "{name}.done", Folder)
+	opts.Rules[0].Mode = ModeScan
+	l := still(t, opts)
+	require.NoError(t, os.Mkdir(dir+"/run", 0o755))
+	write(t, dir+"/run.done", "")
+	l.scanAll(t.Context())
+	u := l.nodes[dir+"/run"].unit
+	l.lookUnit(u)
+	l.walkAll(t)
+	laterThan(t, dir+"/run.done", write(t, dir+"/run/a.tif", "half"))
+	l.measure(u)
+	l.walkAll(t)
+	require.Equal(t, pending, u.state)
+
+	laterThan(t, dir+"/run/a.tif", write(t, dir+"/run.done", "again"))
+	l.measure(u)
+	l.walkAll(t)
+	require.Equal(t, inflight, u.state)
+}
+
+// laterThan touches a file until the filesystem's clock shows that it is younger.
+func laterThan(t *testing.T, old, young string) {
+	t.Helper()
+	change := func(path string) int64 {
+		var st unix.Stat_t
+		require.NoError(t, unix.Stat(path, &st))
+		return st.Ctim.Nano()
+	}
+	for change(young) <= change(old) {
+		now := time.Now()
+		require.NoError(t, os.Chtimes(young, now, now))
+	}
+}
+
+// A marker that comes during a walk says nothing of what that looked at before.
+func TestMarkerHasToBeThereBeforeTheWalk(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	l := still(t, marked(dir, "{name}.done", Folder))
+	write(t, dir+"/run/a.tif", "half")
+	l.scanAll(t.Context())
+	l.measure(l.nodes[dir+"/run"].unit)
+	l.limit = rate.NewLimiter(5, 1)
+	require.True(t, l.limit.Allow())
+	done, walked := walkDone{walkJob: l.walks[0]}, make(chan error)
+	go func() { walked <- (&walker{match: l.match, limit: l.limit}).walk(t.Context(), &done) }()
+	for l.limit.Tokens() > -0.9 { // it has looked at the file, and waits
+		runtime.Gosched()
+	}
+	write(t, dir+"/run/a.tif", "half and the other half")
+	laterThan(t, dir+"/run/a.tif", write(t, dir+"/run.done", ""))
+	require.NoError(t, <-walked)
+	require.False(t, done.marked)
+	require.True(t, walk(t, l, l.walks[0]).marked)
+}
+
+func mustOpen(t *testing.T, dir string) *folder {
+	t.Helper()
+	f, err := openFolder(newAnchor(dir), dir)
+	require.NoError(t, err)
+	t.Cleanup(f.close)
+	return f
+}
+
+// Where a unit had been walked through before, its marker counts at once too.
+func TestMarkerCountsWhileTheFolderMoves(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	l := still(t, marked(dir, "{name}.done", Folder))
+	write(t, dir+"/run/a.tif", "x")
+	l.scanAll(t.Context())
+	u := l.nodes[dir+"/run"].unit
+	l.measure(u)
+	l.walkAll(t)
+	require.NotEmpty(t, u.trail)
+	laterThan(t, dir+"/run/a.tif", write(t, dir+"/run/b.tif", "x"))
+	l.measure(u)
+	require.True(t, walk(t, l, l.walks[0]).moved)
+	laterThan(t, dir+"/run/b.tif", write(t, dir+"/run.done", ""))
+	l.walkAll(t)
+	require.Equal(t, inflight, u.state)
+}
+
+// Markers come and go without changing what they are about.
+func TestMarkerIsNoPartOfAUnit(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	l := still(t, marked(dir, "{name}.done", Auto))
+	write(t, dir+"/r1.tiff", "x")
+	write(t, dir+"/Index.idx.xml", "x")
+	l.scanAll(t.Context())
+	u := l.nodes[dir].units["Index.idx.xml"]
+	l.measure(u)
+	before := walk(t, l, l.walks[0]).measure
+	write(t, dir+"/Index.idx.xml.done", "")
+	require.Equal(t, before, walk(t, l, l.walks[0]).measure)
+	u.state = offered
+	require.NoError(t, os.Remove(dir+"/Index.idx.xml.done"))
+	l.event(t.Context(), fsnotify.Event{Name: dir + "/Index.idx.xml.done", Op: fsnotify.Remove})
+	require.Equal(t, offered, u.state)
+}
+
+// A marker's name may be like one of those that are ignored.
+func TestMarkerMayHaveAnIgnoredName(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	box := newInbox()
+	start(t, box, marked(dir, ".MARKER_is_finished_{name}", Folder))
+	write(t, dir+"/run.240101/a.tif", "x")
+	write(t, dir+"/.MARKER_is_finished_run.240101", "")
+	box.waitFor(t, dir+"/run.240101")
+}
+
+// What the sink has yet to say of a folder does not put the events in a unit
+// behind its marker.
+func TestMarkerCountsAfterEventsInNewFolders(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	l := still(t, marked(dir, "{name}.done", Folder))
+	write(t, dir+"/run/a", "x")
+	l.scanAll(t.Context())
+	write(t, dir+"/run/s/b", "x")
+	write(t, dir+"/run.done", "")
+	for _, ev := range []fsnotify.Event{{Name: "/run/s", Op: fsnotify.Create}, {Name: "/run/s/b", Op: fsnotify.Write}, {Name: "/run.done", Op: fsnotify.Create}} {
+		ev.Name = dir + ev.Name
+		l.event(t.Context(), ev)
+		l.flush(t.Context())
+	}
+	u := l.nodes[dir+"/run"].unit
+	l.nodes[dir+"/run/s"].ready = true
+	l.flush(t.Context())
+	require.LessOrEqual(t, u.next, l.now())
 }
 
 func TestOldMarkerCountsForNothing(t *testing.T) {

@@ -124,6 +124,19 @@ func (m *matcher) child(s *spot, path string) (spot, bool) {
 	return next, next.place != nil || len(next.cursors) > 0
 }
 
+// within reports whether a spot belongs to the rule of the one above it, and no
+// folder of another rule may lie in it: only then it can be part of a unit there.
+func (s *spot) within(above *spot) bool { return s.place == above.place && len(s.cursors) == 0 }
+
+// within is the same of the folder at path, which lies directly in that of s.
+func (m *matcher) within(s *spot, path string) bool {
+	if len(s.cursors) == 0 {
+		return true
+	}
+	below, _ := m.child(s, path)
+	return below.within(s)
+}
+
 // settle takes the rules whose paths end at the spot out of its cursors and
 // gives the spot to the most specific of them.
 func (s *spot) settle(dir string) {

@@ -11,7 +11,8 @@ import (
 
 // Measure tells as what the drop at path, an absolute one, would be handed over
 // in its present state, settled or not. It is false for what is no drop of its
-// own: no rule is for it, it lies in a unit, or it is not there.
+// own: no rule is for it, it lies in a folder that is one, or it is not there. A
+// companion of a main file counts as a drop here.
 func (w *Watcher) Measure(ctx context.Context, path string) (Drop, bool, error) {
 	dir, name := split(path)
 	parent, root := w.folderAt(dir)
@@ -52,9 +53,9 @@ func (w *Watcher) Measure(ctx context.Context, path string) (Drop, bool, error) 
 	default:
 		return Drop{}, false, nil
 	}
-	job.rule = n.place.rule
+	job.rule, job.spot = n.place.rule, &n.spot
 	done := walkDone{walkJob: job}
-	walk := &walker{ignore: &w.match.ignore, limit: rate.NewLimiter(rate.Inf, 0)}
+	walk := &walker{match: w.match, limit: rate.NewLimiter(rate.Inf, 0)}
 	if err := walk.walk(ctx, &done); err != nil {
 		return Drop{}, false, fmt.Errorf("measuring %q: %w", path, err)
 	}

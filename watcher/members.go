@@ -74,7 +74,7 @@ func (v *visit) companions(ctx context.Context, top *folder, listed map[string]s
 	}
 	if v.format.only != nil { // the folder may hold thousands of others
 		name := v.format.only(v.main)
-		if in, err := top.look(name); err == nil && in.isDir() && !v.ignore.base.match(name) {
+		if in, err := top.look(name); err == nil && in.isDir() && !v.match.ignore.base.match(name) {
 			return []string{name}, nil
 		}
 	}
@@ -84,7 +84,7 @@ func (v *visit) companions(ctx context.Context, top *folder, listed map[string]s
 		name := string(raw)
 		low := lower(name)
 		dir := kind == unix.DT_DIR
-		if name == v.main || v.ignore.base.match(name) {
+		if name == v.main || v.passes(name) {
 			return ctx.Err()
 		}
 		if kind != unix.DT_REG && kind != unix.DT_DIR {
@@ -103,7 +103,7 @@ func (v *visit) companions(ctx context.Context, top *folder, listed map[string]s
 		}
 		_, ours := listed[low]
 		if !v.format.listed {
-			ours = !dir || v.format.inside == nil || low == v.stem || low == "metadata" || v.holds(top, name, 0)
+			ours = !dir || v.format.inside == nil || low == v.stem || low == "metadata" || v.holds(ctx, top, name, 0)
 		}
 		if !v.format.exact() {
 			v.walkDone.members[low] = ours
@@ -129,13 +129,16 @@ func (v *visit) companions(ctx context.Context, top *folder, listed map[string]s
 }
 
 // holds reports whether the folder has a file inside that makes it a companion.
-func (v *visit) holds(f *folder, name string, depth int) bool {
+func (v *visit) holds(ctx context.Context, f *folder, name string, depth int) bool {
 	const deepest = 4
 	sub, err := f.sub(name)
 	if err != nil {
 		return false
 	}
 	defer sub.close()
+	if v.limit.Wait(ctx) != nil {
+		return false
+	}
 	found := false
 	var subs []string
 	_ = sub.each(make([]byte, 32<<10), func(raw []byte, kind uint8) error {
@@ -149,7 +152,7 @@ func (v *visit) holds(f *folder, name string, depth int) bool {
 		if found || depth == deepest {
 			break
 		}
-		found = v.holds(sub, s, depth+1)
+		found = v.holds(ctx, sub, s, depth+1)
 	}
 	return found
 }

@@ -40,7 +40,7 @@ type node struct {
 	dead    bool
 	pass    uint8 // the last pass that met it
 
-	// What the last listing found it to be, and since when by our clock. See fresh.
+	// What the last listing found it to be, and since when by our clock.
 	times   [2]int64
 	timesAt time.Duration
 	firm    bool
@@ -79,7 +79,7 @@ func (n *node) kindOf(ig *ignore, name string) kind {
 		return nothing
 	}
 	r := n.place.rule
-	if _, ok := r.marker.about(name); ok {
+	if n.isMarker(name) {
 		return done
 	}
 	if ig.base.match(name) {
@@ -106,6 +106,15 @@ func (n *node) kindOf(ig *ignore, name string) kind {
 		return nothing
 	}
 	return data
+}
+
+// isMarker reports whether a file of this name in the folder is a done-marker.
+func (n *node) isMarker(name string) bool {
+	if n.place == nil {
+		return false
+	}
+	_, ok := n.place.rule.marker.about(name)
+	return ok
 }
 
 // counts reports whether a file or folder of this name may be a drop that is
@@ -226,7 +235,7 @@ func (n *node) partOf(name string) (u *unit, sure bool) {
 	if u, sure = n.claimant(lower(name), false); u != nil {
 		return u, sure
 	}
-	for child, p := n, n.parent; p != nil; child, p = p, p.parent {
+	for child, p := n, n.parent; p != nil && child.within(&p.spot); child, p = p, p.parent {
 		if len(p.units) == 0 {
 			continue
 		}

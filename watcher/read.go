@@ -20,7 +20,7 @@ type reading struct {
 	met    []uint64 // marks of what is known to be taken
 	mains  map[string]struct{}
 	parts  bool
-	marked []string // names that done-markers are about
+	marked bool // a done-marker is there
 }
 
 // meet lists a folder, unless it cannot have changed since it was listed.
@@ -171,8 +171,8 @@ func (l *loop) finishReading(r *reading) {
 	if freed {
 		l.wake()
 	}
-	for _, name := range r.marked {
-		l.markSeen(n, r.folder, name)
+	if r.marked {
+		l.hurryMarked(n, r.folder)
 	}
 	l.endReading()
 	doubted := n.stale // what could not be looked at may be there
@@ -221,8 +221,7 @@ func (l *loop) entry(ctx context.Context, r *reading, name string, dirent uint8,
 		l.noteLink(ctx, n, name)
 	case !in.isFile():
 	case k == done:
-		about, _ := n.place.rule.marker.about(name)
-		r.marked = append(r.marked, about)
+		r.marked = true
 	case k == mainly:
 		r.mains[name] = struct{}{}
 		l.mainSeen(n, name, &in, glanced)

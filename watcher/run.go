@@ -73,7 +73,7 @@ func (l *loop) parts(ctx context.Context, sink *sync.Mutex) error {
 		return nil
 	})
 	g.Go(func() error {
-		(&walker{ignore: &l.match.ignore, limit: l.limit}).run(ctx, l.jobs, l.measured)
+		(&walker{match: l.match, limit: l.limit}).run(ctx, l.jobs, l.measured)
 		return nil
 	})
 	return g.Wait()

@@ -104,7 +104,7 @@ func (l *loop) scanStep(ctx context.Context) {
 	if l.now() < l.scanFree {
 		return
 	}
-	if !l.running && (l.again || l.now() >= l.nextScan) {
+	if !l.running && l.now() >= l.passAt() {
 		l.beginPass(ctx)
 	}
 	if l.reading == nil {
@@ -122,6 +122,14 @@ func (l *loop) scanStep(ctx context.Context) {
 	if l.running && l.reading == nil && len(l.lists) == 0 && len(l.asks) == 0 && len(l.asked) == 0 {
 		l.endPass(ctx)
 	}
+}
+
+// passAt is when the next pass is due.
+func (l *loop) passAt() time.Duration {
+	if l.again {
+		return l.rested
+	}
+	return l.nextScan
 }
 
 func (l *loop) beginPass(ctx context.Context) {
@@ -175,6 +183,14 @@ func (l *loop) endPass(ctx context.Context) {
 		slog.Int("folders", l.folders), slog.Int("listed", l.listings), slog.Int("files", l.files), slog.Duration("took", took))
 	l.scanned = true
 	l.full = false
+}
+
+// sweepSoon has the next pass find out which unsettled files are not there any
+// more: they take room.
+func (l *loop) sweepSoon() {
+	now := l.now()
+	l.nextFull = now
+	l.nextScan = min(l.nextScan, max(now, l.rested))
 }
 
 // interval is the time between two passes.

@@ -74,9 +74,11 @@ func owner(key uint64) uint64 { return key >> (64 - ownerBits) }
 
 // room reports whether there is any for one more file of this key's place.
 func (s *settler) room(key uint64) bool {
-	n := len(s.files)
-	return n < s.max/2 || (n < s.max && int(s.owners[owner(key)]) < s.max/fairShare)
+	return !s.crowded() || (len(s.files) < s.max && int(s.owners[owner(key)]) < s.max/fairShare)
 }
+
+// crowded reports whether places share what room is left.
+func (s *settler) crowded() bool { return len(s.files) >= s.max/2 }
 
 func newSettler() *settler {
 	return &settler{files: map[uint64]stamp{}, max: maxPending}
@@ -131,6 +133,12 @@ func (s *settler) due(key uint64, now, quiet tick) (wait tick, needed, remembere
 		return quiet - passed, true, true
 	}
 	return 0, true, true
+}
+
+// underWay reports whether a file is on its way to the sink in this state.
+func (s *settler) underWay(key, digest uint64) bool {
+	st, ok := s.files[key]
+	return ok && st.state == inflight && st.digest == digest
 }
 
 // take marks a settled file as on its way to the sink.

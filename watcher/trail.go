@@ -59,6 +59,14 @@ func (t trail) extend(top *folder, buf []byte) trail {
 	return t
 }
 
+// newest is the last change of a folder on the trail, ns by the file server's clock.
+func (t trail) newest() (at int64) {
+	for _, s := range t {
+		at = max(at, s.times[1])
+	}
+	return at
+}
+
 func (f *folder) step(path string) (step, bool) {
 	in, err := f.look(path)
 	if err != nil || !in.isDir() {

@@ -22,9 +22,10 @@ func (l *loop) subfolder(ctx context.Context, n *node, name string, why how) {
 		return
 	}
 	old := n.children[name]
-	if u, sure := n.claimant(lower(name), true); u != nil {
+	path := join(n.path, name)
+	if u, sure := n.claimant(lower(name), true); u != nil && l.match.within(&n.spot, path) {
 		if why != glanced {
-			l.disturb(u)
+			l.concern(u, sure)
 		}
 		if sure {
 			if old != nil {
@@ -37,7 +38,6 @@ func (l *loop) subfolder(ctx context.Context, n *node, name string, why how) {
 		l.list(old)
 		return
 	}
-	path := join(n.path, name)
 	sp, ok := l.match.child(&n.spot, path)
 	if !ok {
 		return

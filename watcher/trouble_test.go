@@ -58,7 +58,7 @@ func (l *loop) scanAll(ctx context.Context) {
 
 // pass runs one pass; nothing is known from before.
 func (l *loop) pass(ctx context.Context) {
-	l.nextPoll, l.nextScan = 0, 0
+	l.nextPoll, l.nextScan, l.rested = 0, 0, 0
 	l.pollRoot(ctx)
 	for l.scanStep(ctx); l.running; l.scanStep(ctx) {
 		if l.ask(); len(l.asked) > 0 {
@@ -302,7 +302,7 @@ func TestMainFileThatGoesLeavesItsFolder(t *testing.T) {
 	l.sendWalk()
 	done := walkDone{walkJob: <-l.jobs}
 	require.NoError(t, os.Remove(main))
-	w := &walker{ignore: &l.match.ignore, limit: l.limit}
+	w := &walker{match: l.match, limit: l.limit}
 	done.err = w.walk(t.Context(), &done)
 	require.NoError(t, done.err)
 	l.walked(t.Context(), &done)

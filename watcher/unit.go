@@ -85,7 +85,7 @@ type measure struct {
 	count  int
 	size   int64
 	newest unix.Timespec // of the contents' times
-	change int64         // the newest of all changes, ns by the file server
+	change int64         // the newest change of a file, ns by the file server
 }
 
 // disturb notes that something in the unit changed, or may have.
@@ -120,9 +120,10 @@ const (
 	unitSame            // as it was handed over
 )
 
-// weigh judges a finished walk that started when the unit's seq was as given. One
-// that tells enough need not be compared with another.
-func (u *unit) weigh(m measure, seq uint64, now, quiet time.Duration, tells bool) outcome {
+// weigh judges a finished walk that started when the unit's seq was as given. A
+// unit that is said to be complete need not be quiet; a walk that tells enough need
+// not be compared with another.
+func (u *unit) weigh(m measure, seq uint64, now, quiet time.Duration, complete, tells bool) outcome {
 	if m.count == 0 {
 		u.sum, u.walked = m, true
 		return unitEmpty
@@ -135,9 +136,9 @@ func (u *unit) weigh(m measure, seq uint64, now, quiet time.Duration, tells bool
 	switch {
 	case seq != u.seq:
 		return unitWaits
-	case m.mark == u.taken.mark && (u.placed || now-u.since >= quiet):
+	case m.mark == u.taken.mark && (complete || now-u.since >= quiet):
 		return unitSame
-	case u.placed, same && now-u.since >= quiet:
+	case complete, same && now-u.since >= quiet:
 		return unitSettled
 	default:
 		return unitWaits

@@ -151,22 +151,22 @@ func TestWeigh(t *testing.T) {
 	a, b := measure{digest: 1, mark: 1, count: 1}, measure{digest: 2, mark: 2, count: 2}
 	u := &unit{home: &node{spot: spot{place: &place{rule: &rule{settle: 10}}}}}
 	u.disturb(0)
-	require.Equal(t, unitWaits, u.weigh(a, u.seq, 0, 10, false), "first seen")
-	require.Equal(t, unitWaits, u.weigh(a, u.seq, 9, 10, false), "not quiet long enough")
-	require.Equal(t, unitWaits, u.weigh(b, u.seq, 10, 10, false), "changed")
-	require.Equal(t, unitWaits, u.weigh(b, u.seq-1, 30, 10, false), "disturbed during the walk")
-	require.Equal(t, unitSettled, u.weigh(b, u.seq, 30, 10, false))
+	require.Equal(t, unitWaits, u.weigh(a, u.seq, 0, 10, false, false), "first seen")
+	require.Equal(t, unitWaits, u.weigh(a, u.seq, 9, 10, false, false), "not quiet long enough")
+	require.Equal(t, unitWaits, u.weigh(b, u.seq, 10, 10, false, false), "changed")
+	require.Equal(t, unitWaits, u.weigh(b, u.seq-1, 30, 10, false, false), "disturbed during the walk")
+	require.Equal(t, unitSettled, u.weigh(b, u.seq, 30, 10, false, false))
 	u.state, u.taken = offered, b
 	u.disturb(40)
 	require.Equal(t, pending, u.state)
-	require.Equal(t, unitWaits, u.weigh(b, u.seq, 50, 10, false))
-	require.Equal(t, unitSame, u.weigh(b, u.seq, 60, 10, false))
-	require.Equal(t, unitEmpty, u.weigh(measure{}, u.seq, 60, 10, false))
-	u.placed = true
-	require.Equal(t, unitSettled, u.weigh(a, u.seq, 61, 10, false))
+	require.Equal(t, unitWaits, u.weigh(b, u.seq, 50, 10, false, false))
+	require.Equal(t, unitSame, u.weigh(b, u.seq, 60, 10, false, false))
+	require.Equal(t, unitEmpty, u.weigh(measure{}, u.seq, 60, 10, false, false))
+	require.Equal(t, unitSettled, u.weigh(a, u.seq, 61, 10, true, false))
+	require.Equal(t, unitSame, u.weigh(b, u.seq, 61, 10, true, false))
 	u.disturb(70)
-	require.Equal(t, unitWaits, u.weigh(a, u.seq, 79, 10, true), "not quiet long enough")
-	require.Equal(t, unitSettled, u.weigh(a, u.seq, 80, 10, true))
+	require.Equal(t, unitWaits, u.weigh(a, u.seq, 79, 10, false, true), "not quiet long enough")
+	require.Equal(t, unitSettled, u.weigh(a, u.seq, 80, 10, false, true))
 }
 
 // A list of companions that is still being written does not set free what it has
@@ -186,7 +186,7 @@ func TestHalfACompanionFile(t *testing.T) {
 		l.measure(u)
 		l.sendWalk()
 		done := walkDone{walkJob: <-l.jobs}
-		w := &walker{ignore: &l.match.ignore, limit: l.limit}
+		w := &walker{match: l.match, limit: l.limit}
 		done.err = w.walk(t.Context(), &done)
 		l.walked(t.Context(), &done)
 	}
@@ -364,4 +364,158 @@ func TestImageThatGoesOnIsFoundByAPass(t *testing.T) {
 		}
 	}
 	require.Greater(t, box.all()[1].Size, int64(1))
+}
+
+// A unit of an outer rule leaves the folders of inner ones alone.
+func TestUnitsLeaveOtherRulesFoldersAlone(t *testing.T) {
+	t.Parallel()
+	for name, unit := range map[string]Unit{"main file": Auto, "folder": Folder} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			box := newInbox()
+			opts := Options{Rules: []Rule{
+				{Path: dir, Settle: settle, Unit: unit, Control: []string{"fence*"}},
+				{Path: dir + "/{user}/inbox", Settle: settle},
+			}}
+			start(t, box, opts)
+			write(t, dir+"/ada/inbox/before.tif", "x")
+			box.waitFor(t, dir+"/ada/inbox/before.tif")
+			write(t, dir+"/ada/beside.tif", "x")
+			write(t, dir+"/experiment.db", "x")
+			write(t, dir+"/images-0.db", "x")
+			write(t, dir+"/bob/inbox/after.tif", "12345")
+			require.Equal(t, 1, box.waitFor(t, dir+"/bob/inbox/after.tif").Rule)
+			write(t, dir+"/ada/inbox/after.tif", "12345")
+			box.waitFor(t, dir+"/ada/inbox/after.tif")
+			for _, d := range box.all() {
+				if d.Path == dir+"/experiment.db" || d.Path == dir+"/ada" {
+					require.Less(t, d.Size, int64(5), "%s holds others' files", d.Path)
+				}
+			}
+		})
+	}
+}
+
+// Walks that only look for changes are left to full passes, and are done after
+// those that a new drop waits for.
+func TestTakenUnitsAreWalkedByFullPassesOnly(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	l := still(t, Options{Rules: []Rule{{Path: dir, Settle: settle, Unit: Folder, Mode: ModeScan}}})
+	for i := range 5 {
+		write(t, fmt.Sprintf("%s/u%d/a.tif", dir, i), "x")
+	}
+	l.scanAll(t.Context())
+	for _, n := range l.nodes {
+		if n.unit != nil {
+			n.unit.state = offered
+		}
+	}
+	l.nextFull = never
+	l.pass(t.Context())
+	require.Empty(t, l.walks)
+	l.scanAll(t.Context())
+	require.Len(t, l.walks, 5)
+	write(t, dir+"/new/a.tif", "x")
+	l.pass(t.Context())
+	l.lookUnits(l.nodes[dir+"/new"])
+	l.sendWalk()
+	require.Equal(t, dir+"/new", (<-l.jobs).path)
+}
+
+// A unit of many files that is not to be had yet is not walked through all the time.
+func TestWalksThatWereInVainRest(t *testing.T) {
+	t.Parallel()
+	const took = 10 * time.Minute
+	for name, done := range map[string]walkDone{
+		"held open": {written: true, measure: measure{count: 1, mark: 1}},
+		"denied":    {err: os.ErrPermission},
+		"lacking":   {missing: "a file", measure: measure{count: 1, mark: 1}},
+		"empty":     {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			write(t, dir+"/a.zarr/0/0", "x")
+			l := still(t, rules(dir))
+			l.scanAll(t.Context())
+			u := l.nodes[dir+"/a.zarr"].unit
+			u.idle, u.placed = false, true
+			l.measure(u)
+			done.walkJob, done.took = l.walks[0], took
+			l.walked(t.Context(), &done)
+			require.Greater(t, u.next-l.now(), (restShare-1)*took)
+		})
+	}
+}
+
+// Files that only might be companions of a unit do not keep it, and so themselves,
+// waiting for as long as more of them come.
+func TestStreamOfMaybeCompanionsIsTaken(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	box := newInbox()
+	start(t, box, Options{Rules: []Rule{{Path: dir, Settle: unhurried}}})
+	write(t, dir+"/x.ome.tif", "x")
+	write(t, dir+"/old.companion.ome", `<OME><UUID FileName="x.ome.tif"/></OME>`)
+	box.waitFor(t, dir+"/old.companion.ome")
+	tick := time.NewTicker(unhurried / 3)
+	defer tick.Stop()
+	late := time.After(deadline)
+	for i := 0; len(box.all()) < 4; i++ {
+		select {
+		case <-tick.C:
+			write(t, fmt.Sprintf("%s/n%d.ome.tif", dir, i), "x")
+		case <-late:
+			require.Fail(t, "nothing was taken while files came", "%d did", i)
+		}
+	}
+}
+
+// What changes in a unit while it is found to be as before a restart is not lost.
+func TestKnownUnitIsDisturbedDuringItsWalk(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	l := still(t, Options{Rules: []Rule{{Path: dir, Settle: settle, Unit: Folder}}})
+	write(t, dir+"/run/a", "x")
+	l.scanAll(t.Context())
+	u := l.nodes[dir+"/run"].unit
+	l.nodes[dir].known.add(77)
+	l.measure(u)
+	l.disturb(u)
+	l.walked(t.Context(), &walkDone{walkJob: l.walks[0], measure: measure{count: 1, mark: 77}})
+	require.Equal(t, pending, u.state)
+}
+
+// After a restart, too, it is noticed when more comes into a .zarr that was taken.
+func TestKnownZarrThatGrowsIsWalked(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	l := still(t, rules(dir))
+	write(t, dir+"/a.zarr/.zattrs", "x")
+	write(t, dir+"/a.zarr/0/0", "x")
+	known := shallow(mustOpen(t, dir+"/a.zarr"), "a.zarr", mustOpen(t, dir).filesystem())
+	pass := func() {
+		l.nextFull, l.nextPoll, l.nextScan, l.rested = 0, 0, 0, 0
+		l.pollRoot(t.Context())
+		for l.scanStep(t.Context()); l.running; l.scanStep(t.Context()) {
+			if l.ask(); len(l.asked) > 0 {
+				marks := make([][]uint64, len(<-l.questions))
+				marks[0] = []uint64{known}
+				l.recalled(t.Context(), answer{known: marks})
+			}
+		}
+	}
+	pass()
+	u := l.nodes[dir+"/a.zarr"].unit
+	require.Equal(t, offered, u.state)
+	l.walkAll(t)
+	require.NotEmpty(t, u.trail)
+	laterThan(t, dir+"/a.zarr/.zattrs", write(t, dir+"/a.zarr/0/1", "more"))
+	pass()
+	l.walkAll(t)
+	require.Equal(t, pending, u.state)
+	l.settleAll(t, 1)
+	require.Equal(t, []string{dir + "/a.zarr"}, l.sendNow())
 }

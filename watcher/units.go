@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"maps"
+	"slices"
 	"time"
 )
 
@@ -39,7 +40,7 @@ func (l *loop) mainSeen(n *node, name string, in *info, why how) {
 // claim ends the folders that turned out to be a unit's companions.
 func (l *loop) claim(n *node) {
 	for name, child := range n.children {
-		if u, sure := n.claimant(lower(name), true); u != nil && sure {
+		if u, sure := n.claimant(lower(name), true); u != nil && sure && child.within(&n.spot) {
 			l.dropTree(child)
 		}
 	}
@@ -73,6 +74,22 @@ func (l *loop) markSeen(n *node, f *folder, about string) {
 	}
 }
 
+// hurryMarked hurries the pending units of a folder that have a done-marker there
+// which is no older than what was seen of them.
+func (l *loop) hurryMarked(n *node, f *folder) {
+	marker := n.place.rule.marker
+	for name, u := range n.units {
+		if u.state == pending && marker.marks(f, name, u.sum.change) {
+			l.hurry(u)
+		}
+	}
+	for name, child := range n.children {
+		if u := child.unit; u != nil && u.home == child && u.state == pending && marker.marks(f, name, u.sum.change) {
+			l.hurry(u)
+		}
+	}
+}
+
 // hurry has a unit whose done-marker was seen walked through at once.
 func (l *loop) hurry(u *unit) {
 	if u.state == pending {
@@ -80,6 +97,19 @@ func (l *loop) hurry(u *unit) {
 		u.next = l.now()
 		l.queue.schedule(u.home, u.next)
 	}
+}
+
+// concern notes an event on what is, or may be, a companion in a unit. What only
+// may be does not put off the walk that finds out: else a stream of it would for
+// as long as it lasts.
+func (l *loop) concern(u *unit, sure bool) {
+	if sure || u.state != pending {
+		l.disturb(u)
+		return
+	}
+	u.idle = false
+	u.next = min(u.next, l.now()+u.home.place.rule.settle)
+	l.queue.schedule(u.home, u.next)
 }
 
 // disturb notes an event in a unit.
@@ -96,6 +126,7 @@ func (l *loop) verify(u *unit, f *folder) {
 		switch {
 		case u.state == pending && !u.walked && u.surface == 0 && u.keeper().known.has(surface):
 			u.state, u.idle, u.surface = offered, false, surface // before a restart
+			l.measure(u)                                         // for its trail
 			return
 		case surface != u.surface && u.surface != 0:
 			u.surface = surface
@@ -109,7 +140,7 @@ func (l *loop) verify(u *unit, f *folder) {
 		u.idle = false
 		u.next = l.now()
 		l.queue.schedule(u.home, u.next)
-	case u.state == offered && u.home.leaf && len(u.trail) > 0, u.state == offered && !u.home.leaf && (l.full || !u.home.watched):
+	case u.state == offered && (u.home.leaf || l.full):
 		l.measure(u)
 	}
 }
@@ -148,18 +179,22 @@ func (l *loop) measure(u *unit) {
 	r := u.home.place.rule
 	l.walks = append(l.walks, walkJob{
 		unit: u, seq: u.seq, root: l.root.anchor, path: u.home.path, main: u.main, stem: u.stem, format: u.format,
-		rule: r, zarr: u.home.leaf, trail: u.trail, marker: r.marker != nil,
+		rule: r, spot: &u.home.spot, zarr: u.home.leaf, trail: u.trail,
 		glance: u.state == offered && u.home.leaf,
 		early:  u.main == "" && u.state == pending && !u.placed && r.marker == nil && l.now() < u.since+r.settle,
 	})
 }
 
+// sendWalk gives the walker its next job. Those that a drop waits for go before
+// those that only look for changes.
 func (l *loop) sendWalk() {
-	if !l.walking && len(l.walks) > 0 {
-		l.walking = true
-		l.jobs <- l.walks[0] // never blocks: it has room for one, and the one before came back
-		l.walks = l.walks[1:]
+	if l.walking || len(l.walks) == 0 {
+		return
 	}
+	next := max(slices.IndexFunc(l.walks, func(job walkJob) bool { return job.unit.state == pending }), 0)
+	l.walking = true
+	l.jobs <- l.walks[next] // never blocks: it has room for one, and the one before came back
+	l.walks = slices.Delete(l.walks, next, next+1)
 }
 
 // walked takes the measure of a unit.
@@ -172,7 +207,7 @@ func (l *loop) walked(ctx context.Context, d *walkDone) {
 	}
 	if d.err != nil {
 		l.unreadable(ctx, n, d.err)
-		l.later(u, now+retryAfter)
+		l.later(u, now+max(retryAfter, restShare*d.took))
 		return
 	}
 	u.trail = d.trail
@@ -185,6 +220,9 @@ func (l *loop) walked(ctx context.Context, d *walkDone) {
 			l.log.DebugContext(ctx, "a unit changed after it was handed over", slog.String("path", u.path()))
 			u.disturb(now)
 			u.sum, u.walked = d.measure, measured
+			if u.taken.mark == 0 { // known by its surface only, which says nothing any more
+				u.taken.mark = 1
+			}
 			l.queue.schedule(n, u.next)
 		}
 		return
@@ -194,6 +232,7 @@ func (l *loop) walked(ctx context.Context, d *walkDone) {
 		return
 	}
 	l.judge(ctx, u, d, now)
+	u.hurried = false
 }
 
 // learn takes what a walk found to be companions. What is left of a list that is
@@ -209,8 +248,8 @@ func (l *loop) learn(u *unit, d *walkDone) {
 	l.wake()
 }
 
-// settled has a list that stays cut short count as it is.
-func (l *loop) settled(u *unit, d *walkDone) {
+// acceptList has a list that stays cut short count as it is.
+func (l *loop) acceptList(u *unit, d *walkDone) {
 	if d.broken {
 		l.learn(u, d)
 	}
@@ -229,13 +268,16 @@ func (l *loop) judge(ctx context.Context, u *unit, d *walkDone, now time.Duratio
 		l.later(u, u.since+quiet)
 		return
 	}
-	if d.count > 0 && u.taken.mark == 0 && u.keeper().known.has(d.lasting()) {
+	if d.count > 0 && d.seq == u.seq && u.taken.mark == 0 && u.keeper().known.has(d.lasting()) {
 		u.state, u.taken, u.surface = offered, d.measure, d.surface // before a restart
-		l.settled(u, d)
+		l.acceptList(u, d)
 		return
 	}
-	u.placed = u.placed || d.marked
-	switch u.weigh(d.measure, d.seq, now, quiet, l.tells(u, d)) {
+	complete := u.placed || d.marked
+	if d.count == 0 || d.missing != "" {
+		u.placed = false // what comes yet was not moved here with it
+	}
+	switch u.weigh(d.measure, d.seq, now, quiet, complete, l.tells(u, d)) {
 	case unitSettled:
 		switch {
 		case d.missing != "":
@@ -243,19 +285,19 @@ func (l *loop) judge(ctx context.Context, u *unit, d *walkDone, now time.Duratio
 				u.told = true
 				l.log.InfoContext(ctx, "a drop waits for files that belong to it", slog.String("path", u.path()), slog.String("missing", d.missing))
 			}
-			l.later(u, now+incomplete(u, now))
+			l.later(u, now+max(incomplete(u, now), restShare*d.took))
 		case d.written:
-			l.later(u, now+soon)
+			l.later(u, now+max(soon, restShare*d.took))
 		default:
 			l.releaseUnit(u, d, now)
 		}
 	case unitSame:
 		u.state = offered
-		l.settled(u, d)
+		l.acceptList(u, d)
 	case unitWaits:
 		l.later(u, max(u.since+quiet, now+restShare*d.took))
 	case unitEmpty:
-		l.later(u, now+incomplete(u, now))
+		l.later(u, now+max(incomplete(u, now), restShare*d.took))
 	}
 }
 
@@ -292,7 +334,7 @@ func (l *loop) releaseUnit(u *unit, d *walkDone, now time.Duration) {
 	}
 	u.state = inflight
 	u.surface = d.surface
-	l.settled(u, d)
+	l.acceptList(u, d)
 	l.add(now, item{node: n, unit: u, measure: u.sum, seq: u.seq, drop: n.unitDrop(u.path(), d)})
 }
 

@@ -23,9 +23,9 @@ type walkJob struct {
 	stem   string
 	format *format
 	rule   *rule
+	spot   *spot // of the folder at path
 	zarr   bool
 	trail  trail
-	marker bool // look for a done-marker
 	early  bool // go no further than the trail, where that tells enough
 	glance bool // go no further than the trail
 }
@@ -51,8 +51,8 @@ type walkDone struct {
 
 // walker measures one unit at a time.
 type walker struct {
-	ignore *ignore
-	limit  *rate.Limiter
+	match *matcher
+	limit *rate.Limiter
 }
 
 func (w *walker) run(ctx context.Context, jobs <-chan walkJob, results chan<- walkDone) {
@@ -80,6 +80,7 @@ func (w *walker) walk(ctx context.Context, d *walkDone) error {
 	}
 	defer top.close()
 	v := &visit{walker: w, walkDone: d, fs: top.filesystem()}
+	done, marked := v.markedSince(top)
 	if d.main == "" {
 		in, err := top.look("")
 		if err != nil {
@@ -88,7 +89,7 @@ func (w *walker) walk(ctx context.Context, d *walkDone) error {
 		d.id = in.id
 		buf := make([]byte, 32<<10)
 		trail, same := d.trail.follow(top, buf)
-		d.moved = len(d.trail) > 0 && !same
+		d.moved = len(d.trail) > 0 && !same && (!marked || done < trail.newest())
 		d.trail = trail
 		if d.early = d.early && same && v.fs.local; d.moved || d.early || d.glance {
 			return nil
@@ -113,7 +114,9 @@ func (w *walker) walk(ctx context.Context, d *walkDone) error {
 		}
 	}
 	d.written = v.fs.local && v.last != "" && top.written(v.last)
-	d.marked = d.marker && v.isMarked(top)
+	// One that came during the walk says nothing of what was looked at before.
+	again, there := v.markedSince(top)
+	d.marked = d.count > 0 && marked && there && again == done && done >= v.change
 	return nil
 }
 
@@ -135,19 +138,29 @@ const maxDepth = 64
 // look is a fresh look: a measure is compared with another one.
 func (v *visit) look(f *folder, name string) (info, error) { return f.fresh(name, &v.fs) }
 
-// isMarked looks for the done-marker, which lies beside the unit.
-func (v *visit) isMarked(top *folder) bool {
-	name, beside := v.main, top
-	if name == "" {
-		dir, base := split(v.path)
-		up, err := openFolder(v.root, dir)
-		if err != nil {
-			return false
-		}
-		defer up.close()
-		name, beside = base, up
+// passes reports whether an entry of this name is no part of any unit.
+func (v *visit) passes(name string) bool {
+	if _, ok := v.rule.marker.about(name); ok {
+		return true
 	}
-	return v.rule.marker.marks(beside, name, v.change)
+	return v.match.ignore.base.match(name)
+}
+
+// markedSince is when the unit's done-marker, which lies beside it, changed last.
+func (v *visit) markedSince(top *folder) (at int64, ok bool) {
+	if v.rule.marker == nil {
+		return 0, false
+	}
+	if v.main != "" {
+		return v.rule.marker.since(top, v.main)
+	}
+	dir, base := split(v.path)
+	up, err := openFolder(v.root, dir)
+	if err != nil {
+		return 0, false
+	}
+	defer up.close()
+	return v.rule.marker.since(up, base)
 }
 
 // descend measures all below a folder. It holds one descriptor and one list of
@@ -162,7 +175,7 @@ func (v *visit) descend(ctx context.Context, f *folder, path string) error {
 		looked := 0
 		var err error
 		more, err = f.some(buf, func(raw []byte, kind uint8) error {
-			if (kind != unix.DT_REG && kind != unix.DT_DIR && kind != unix.DT_UNKNOWN) || v.ignore.base.match(string(raw)) {
+			if (kind != unix.DT_REG && kind != unix.DT_DIR && kind != unix.DT_UNKNOWN) || v.passes(string(raw)) {
 				return nil
 			}
 			name := string(raw)
@@ -199,6 +212,9 @@ func (v *visit) descend(ctx context.Context, f *folder, path string) error {
 }
 
 func (v *visit) enter(ctx context.Context, f *folder, path, name string) error {
+	if f.path == v.path && !v.match.within(v.spot, join(f.path, name)) {
+		return nil // its drops are their own
+	}
 	sub, err := f.sub(name)
 	if gone(err) {
 		return nil
