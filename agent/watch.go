@@ -60,11 +60,7 @@ func (s *service) watcher() (*intake.Intake, *watcher.Watcher, error) {
 // watch takes drops for as long as no other agent on this database does so
 // under the same rules.
 func (s *service) watch(ctx context.Context) error {
-	paths := []string{"watch"}
-	for i := range s.config.Rules {
-		paths = append(paths, s.config.Rules[i].Path)
-	}
-	name := strings.Join(paths, "\n")
+	name := watchName(s.config)
 	waiting := false
 	for ; ctx.Err() == nil; pause(ctx) {
 		hold, err := s.store.Hold(ctx, name)
@@ -84,6 +80,15 @@ func (s *service) watch(ctx context.Context) error {
 		waiting = false
 	}
 	return nil
+}
+
+// watchName is the same for agents that watch the same.
+func watchName(c *config.Config) string {
+	parts := []string{"watch", c.BaseDir, c.Legacy.Root, c.Legacy.Folder}
+	for i := range c.Rules {
+		parts = append(parts, c.Rules[i].Path)
+	}
+	return strings.Join(parts, "\n")
 }
 
 // watchWhile takes drops until the lock is lost or ctx ends.

@@ -174,13 +174,17 @@ func (r *Reporter) tellLegacy(ctx context.Context, folder *os.Root, report track
 		return err
 	}
 	defer func() { _ = target.Close() }()
+	as, err := freeName(target, base)
+	if err != nil {
+		return err
+	}
 	if reason != "" {
 		text := fmt.Appendf(nil, "%s\nCorrect it and move the order file back to try again.\n", reason)
-		if err := publish(target, order.RejectionName(base), text); err != nil {
+		if err := publish(target, order.RejectionName(as), text); err != nil {
 			return err
 		}
 	}
-	if err := move(folder, target, base); err != nil {
+	if err := move(folder, target, base, as); err != nil {
 		return fmt.Errorf("moving the order file to %s: %w", dir, err)
 	}
 	if name == legacyRefused {
@@ -202,8 +206,24 @@ func legacyUser(folder *os.Root, base string) string {
 	return decoded.User
 }
 
-// move renames a file from one folder to another.
-func move(from, to *os.Root, base string) error {
+// freeName is base, with a number before its extension if an earlier order file
+// has that name.
+func freeName(folder *os.Root, base string) (string, error) {
+	name := base
+	for n := 2; ; n++ {
+		switch _, err := folder.Lstat(name); {
+		case errors.Is(err, fs.ErrNotExist):
+			return name, nil
+		case err != nil:
+			return "", err
+		}
+		ext := path.Ext(base)
+		name = fmt.Sprintf("%s.%d%s", strings.TrimSuffix(base, ext), n, ext)
+	}
+}
+
+// move renames a file from one folder to another, where nothing has its new name.
+func move(from, to *os.Root, base, as string) error {
 	source, err := from.Open(".")
 	if err != nil {
 		return err
@@ -214,7 +234,11 @@ func move(from, to *os.Root, base string) error {
 		return err
 	}
 	defer func() { _ = target.Close() }()
-	return unix.Renameat(int(source.Fd()), base, int(target.Fd()), base)
+	err = unix.Renameat2(int(source.Fd()), base, int(target.Fd()), as, unix.RENAME_NOREPLACE)
+	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) { // as on NFS: there, that it was free has to do
+		err = unix.Renameat(int(source.Fd()), base, int(target.Fd()), as)
+	}
+	return err
 }
 
 // publish writes a file whole or not at all.
