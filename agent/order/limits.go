@@ -16,6 +16,8 @@ const MaxManifestBytes = 1 << 20
 const (
 	maxGlobBytes  = 4 << 10
 	maxGlobsBytes = 2 << 10
+	// maxGlobPart is the longest component of one: names have 255 bytes at most.
+	maxGlobPart = 300
 )
 
 // checkText refuses what no order file may hold, whatever its format, and

@@ -179,6 +179,8 @@ func patternFault(p string) string {
 		return "is empty"
 	case HasMeta(p) && len(p) > maxGlobBytes:
 		return fmt.Sprintf("is a pattern of %d bytes, more than %d", len(p), maxGlobBytes)
+	case HasMeta(p) && slices.ContainsFunc(strings.Split(p, "/"), func(part string) bool { return len(part) > maxGlobPart }):
+		return fmt.Sprintf("is a pattern with a part of more than %d bytes, longer than any name", maxGlobPart)
 	case slices.Contains(strings.Split(p, "/"), ".."):
 		return "leaves its folder by \"..\"; write the whole path"
 	case err != nil:

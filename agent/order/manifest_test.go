@@ -96,13 +96,15 @@ func TestGoodManifests(t *testing.T) {
 
 func TestDecodeManifest_boundsThePatterns(t *testing.T) {
 	t.Parallel()
-	long := strings.Repeat("a", 4<<10-1) + "*"
+	long := strings.Repeat(strings.Repeat("a", 127)+"/", 32)[:4<<10-1] + "*"
 	for _, tc := range []struct {
 		files []string
 		want  string
 	}{
 		{[]string{long, "b" + strings.Repeat("/long name", 1<<10)}, ""},
 		{[]string{long + "*"}, `4:9: The file "` + strings.Repeat("a", 60) + `"… is a pattern of 4097 bytes, more than 4096.`},
+		{[]string{"dir/*" + strings.Repeat("a", 299)}, ""},
+		{[]string{"dir/*" + strings.Repeat("a", 300)}, `4:9: The file "dir/*` + strings.Repeat("a", 55) + `"… is a pattern with a part of more than 300 bytes, longer than any name.`},
 		{slices.Repeat([]string{long}, 4), ""},
 		{slices.Repeat([]string{"dir/*" + strings.Repeat("a", 127)}, 16), ""},
 		{slices.Repeat([]string{"dir/*" + strings.Repeat("a", 127)}, 17), "4:8: The patterns have 2176 bytes together from their first wildcards on, more than 2048. Expected names of folders in place of patterns."},
