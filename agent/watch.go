@@ -23,7 +23,7 @@ func (s *service) watcher() (*intake.Intake, *watcher.Watcher, error) {
 	if err != nil {
 		return nil, nil, &order.Error{Class: order.Invalid, Reason: "ignore: " + err.Error(), Err: err}
 	}
-	settings := intake.Config{Ignored: ignored, ManifestTimeout: c.ManifestTimeout, PathMap: c.Legacy.PathMap, CoreGroups: c.Legacy.CoreGroups}
+	settings := intake.Config{Ignored: ignored, ManifestTimeout: c.ManifestTimeout, FullScan: c.FullScan, PathMap: c.Legacy.PathMap, CoreGroups: c.Legacy.CoreGroups}
 	options := watcher.Options{Ignore: c.Ignore, FullScan: c.FullScan, ScanRate: c.ScanRate, Log: s.log}
 	for i := range c.Rules {
 		rule := &c.Rules[i]

@@ -101,9 +101,15 @@ func (f *fixture) showing(path, secret string) {
 		got := f.record(path)
 		require.Equal(f.t, tracking.DropTaken, got.State)
 		require.Zero(f.t, got.Fingerprint)
-		_, err := f.store.Pool().Exec(f.t.Context(), `DELETE FROM importer.drops`)
-		require.NoError(f.t, err)
+		f.forget()
 	}
+}
+
+// forget has no drop be known.
+func (f *fixture) forget() {
+	f.t.Helper()
+	_, err := f.store.Pool().Exec(f.t.Context(), `DELETE FROM importer.drops`)
+	require.NoError(f.t, err)
 }
 
 func TestAccess_aFileThatBecomesALinkIsNotRead(t *testing.T) {
@@ -160,9 +166,7 @@ func TestAccess_aManifestThatBecomesALinkTellsNothing(t *testing.T) {
 	swap(t, paths...)
 	read := false // where it is no link
 	for began := time.Now(); time.Since(began) < raceTime; {
-		for i := range drops {
-			drops[i].ModTime = drops[i].ModTime.Add(time.Second) // so that it is decoded each time
-		}
+		f.forget() // so that it is decoded each time
 		f.settle(drops...)
 		time.Sleep(150 * time.Millisecond) // most are refused by then
 		told := f.told()
@@ -189,7 +193,7 @@ func TestAccess_aManifestWhoseFolderBecomesALinkTellsNothing(t *testing.T) {
 	d := f.drop(manifests, true, path)
 	swap(t, filepath.Dir(path))
 	for began := time.Now(); time.Since(began) < raceTime; {
-		d.ModTime = d.ModTime.Add(time.Second) // so that it is decoded each time
+		f.forget() // so that it is decoded each time
 		f.settle(d)
 		time.Sleep(150 * time.Millisecond) // it is refused by then
 		require.NotContains(t, f.told(), secretWord)

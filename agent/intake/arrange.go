@@ -2,6 +2,7 @@ package intake
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -15,7 +16,8 @@ import (
 )
 
 // data records data drops and makes orders of those that are nobody's. freed
-// is the manifest that held them until now, if any.
+// is the manifest that held them until now, if any. Where it fails, some of them
+// may be recorded: it is to be asked again for all.
 func (in *Intake) data(ctx context.Context, drops []watcher.Drop, prints map[string]uint64, freed string) error {
 	if len(drops) == 0 {
 		return nil
@@ -24,6 +26,11 @@ func (in *Intake) data(ctx context.Context, drops []watcher.Drop, prints map[str
 	if err != nil {
 		return err
 	}
+	over, err := in.overHolders(ctx, known)
+	if err != nil {
+		return err
+	}
+	over[freed] = true
 	var records, flagged []tracking.Drop
 	var groups []*group
 	byKey := map[string]*group{}
@@ -33,7 +40,7 @@ func (in *Intake) data(ctx context.Context, drops []watcher.Drop, prints map[str
 		}
 		d := &drops[i]
 		prev := known[d.Path]
-		record, verdict := in.judge(d, &prev, prints[d.Path], freed)
+		record, verdict := in.judge(d, &prev, prints[d.Path], over)
 		switch verdict {
 		case leave:
 		case save:
@@ -53,10 +60,12 @@ func (in *Intake) data(ctx context.Context, drops []watcher.Drop, prints map[str
 	}
 	var orders []tracking.NewOrder
 	var taken []tracking.Drop
+	var failed error // of groups that are left for another time
 	for _, g := range groups {
 		placed, err := in.orders(ctx, g)
 		if err != nil {
-			return err
+			failed = errors.Join(failed, err)
+			continue
 		}
 		if placed == nil {
 			records = append(records, g.records...)
@@ -69,7 +78,7 @@ func (in *Intake) data(ctx context.Context, drops []watcher.Drop, prints map[str
 		return err
 	}
 	if records = slices.Concat(records, flagged, taken); len(records) == 0 {
-		return nil
+		return failed
 	}
 	if err := in.store.Place(ctx, records, orders); err != nil {
 		return err
@@ -83,7 +92,7 @@ func (in *Intake) data(ctx context.Context, drops []watcher.Drop, prints map[str
 		in.log.WarnContext(ctx, "files changed after they were taken, and are not imported again",
 			slog.Int("files", len(flagged)), slog.String("first", flagged[0].Path))
 	}
-	return nil
+	return failed
 }
 
 // group is drops that become one order, or several if they are too many.
@@ -100,12 +109,14 @@ func (in *Intake) head(d *watcher.Drop) (head order.Order, key string, err error
 	if head, err = rule.Order(d.Captures); err != nil {
 		return head, fmt.Sprintf("%d %v", d.Rule, err), err
 	}
-	key = fmt.Sprintf("%d %#v", d.Rule, head)
-	if rule.Converter == nil {
-		return head, key, nil
+	converter := head.Converter
+	if rule.Converter != nil {
+		converter = rule.Converter(d.Path)
 	}
-	if head.Converter = rule.Converter(d.Path); head.Converter != nil {
-		key += fmt.Sprintf(" %+v", *head.Converter)
+	head.Converter = nil // a pointer would be another for each drop
+	key = fmt.Sprintf("%d %#v", d.Rule, head)
+	if head.Converter = converter; converter != nil {
+		key += fmt.Sprintf(" %#v", *converter)
 	}
 	return head, key, nil
 }

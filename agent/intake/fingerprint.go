@@ -111,7 +111,7 @@ func (in *Intake) fingerprint(root *os.Root, d *watcher.Drop, buffer []byte) (ui
 	switch {
 	case err != nil:
 		return 0, err
-	case info.Size() != d.Size || !info.ModTime().Equal(d.ModTime) || d.Inode != 0 && inode(info) != d.Inode:
+	case !isAs(info, d):
 		return 0, errMoved
 	}
 	return condense(sum), nil
@@ -192,6 +192,11 @@ func number(sum hash.Hash, n uint64) { sum.Write(binary.BigEndian.AppendUint64(n
 
 // condense makes a fingerprint, which is never 0, of a hash.
 func condense(sum []byte) uint64 { return max(binary.BigEndian.Uint64(sum), 1) }
+
+// isAs reports whether a file is as it was handed over.
+func isAs(info fs.FileInfo, d *watcher.Drop) bool {
+	return info.Size() == d.Size && info.ModTime().Equal(d.ModTime) && (d.Inode == 0 || inode(info) == d.Inode)
+}
 
 func inode(info fs.FileInfo) uint64 {
 	if st, ok := info.Sys().(*syscall.Stat_t); ok {

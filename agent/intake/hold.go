@@ -5,27 +5,35 @@ import (
 	"errors"
 	"io/fs"
 	"log/slog"
+	"maps"
+	"slices"
 	"time"
 
+	"biomero-importer/agent/tracking"
 	"biomero-importer/importer"
 	"biomero-importer/watcher"
 )
 
 // release drops the manifest, once all files that it held and did not take are
-// given back.
+// given back. What is left of it until then takes no room.
 func (in *Intake) release(ctx context.Context, m *manifest) error {
 	m.taken = true
-	in.manifests.put(m)
-	err := in.giveBack(ctx, m)
-	if err == nil && len(m.held) == 0 {
-		in.manifests.remove(m)
+	rest := &manifest{
+		path: m.path, drop: m.drop, own: m.own, record: m.record, taken: true,
+		next: m.next, pause: m.pause, waiting: m.waiting, held: m.held,
+	}
+	in.manifests.put(rest)
+	err := in.giveBack(ctx, rest)
+	if err == nil && len(rest.held) == 0 {
+		in.manifests.remove(rest)
 	}
 	return err
 }
 
 // giveBack hands on the held files that the manifest does not claim. One that
-// changed since it was held, or is gone, is left to the watcher, which hands it
-// over again; one that cannot be looked at now stays held.
+// changed since it was held is left to the watcher, which hands it over again.
+// One that is gone stays held for a while, as it may be back before the watcher
+// notices, and one that cannot be looked at now stays held.
 func (in *Intake) giveBack(ctx context.Context, m *manifest) error {
 	free, prints := make([]watcher.Drop, 0, len(m.held)), map[string]uint64{}
 	for path, d := range m.held {
@@ -34,6 +42,13 @@ func (in *Intake) giveBack(ctx context.Context, m *manifest) error {
 		}
 		same, err := in.unmoved(&d.Drop)
 		switch {
+		case errors.Is(err, fs.ErrNotExist) && d.gone.IsZero():
+			d.gone = time.Now()
+			m.held[path] = d
+		case errors.Is(err, fs.ErrNotExist):
+			if in.stayedAway(d.gone) {
+				delete(m.held, path)
+			}
 		case err != nil:
 			in.log.WarnContext(ctx, "a file stays held", slog.String("manifest", m.path), slog.Any("error", err))
 		case same:
@@ -51,6 +66,10 @@ func (in *Intake) giveBack(ctx context.Context, m *manifest) error {
 	return nil
 }
 
+// stayedAway reports whether what is gone since then has been noticed to be so by
+// the watcher, if it is not back: only then does that show it again as it was.
+func (in *Intake) stayedAway(since time.Time) bool { return time.Since(since) > 2*in.config.FullScan }
+
 // unmoved reports whether a drop is still there as it was handed over.
 func (in *Intake) unmoved(d *watcher.Drop) (bool, error) {
 	rel, err := in.share.Rel(d.Path)
@@ -58,10 +77,32 @@ func (in *Intake) unmoved(d *watcher.Drop) (bool, error) {
 		return false, nil //nolint:nilerr // it is not to be had
 	}
 	info, err := in.share.Root().Lstat(rel)
-	if errors.Is(err, fs.ErrNotExist) || importer.IsUnusable(err) {
-		return false, nil
+	if importer.IsUnusable(err) {
+		return false, fs.ErrNotExist
 	}
 	return err == nil && (isUnit(d) || info.Size() == d.Size && info.ModTime().Equal(d.ModTime)), err
+}
+
+// overHolders are the manifests that held drops wait for in vain, by their
+// records: a crash came between the end of their wait and the drops' return.
+func (in *Intake) overHolders(ctx context.Context, known map[string]tracking.Drop) (map[string]bool, error) {
+	over := map[string]bool{}
+	for _, d := range known {
+		if d.State == tracking.DropHeld && in.manifests.byPath[d.Holder] == nil {
+			over[d.Holder] = false
+		}
+	}
+	if len(over) == 0 {
+		return over, nil
+	}
+	holders, err := in.store.Drops(ctx, slices.Collect(maps.Keys(over)))
+	if err != nil {
+		return nil, err
+	}
+	for path, d := range holders {
+		over[path] = d.State == tracking.DropTaken || d.State == tracking.DropGone
+	}
+	return over, nil
 }
 
 // standIn is what a file waits for that was held for a manifest before a

@@ -28,6 +28,7 @@ type observation struct {
 type stamp struct {
 	size, mtime int64
 	files       int
+	mark        uint64
 }
 
 // found is a file or folder that a manifest names.
@@ -37,6 +38,8 @@ type found struct {
 	size   int64   // of a folder, of all files below it
 	mtime  int64   // nanoseconds since 1970; of a folder, the newest of a file below it
 	inside []found // the files and units of a folder that is no image of its own
+	// unit is a folder as the watcher shows it, where that makes one drop of it.
+	unit *watcher.Drop
 }
 
 // inspection is what was found of a manifest's files.
@@ -57,10 +60,10 @@ const budget = 30 * time.Second
 // tell.
 const minQuiet = time.Second
 
-// inspect looks for the manifest's files. It changes nothing but m.seen, and
-// runs without the lock: only one at a time of one manifest.
-func (in *Intake) inspect(ctx context.Context, m *manifest) (i inspection) {
-	ctx, cancel := context.WithTimeout(ctx, budget)
+// inspect looks for the manifest, and for its files unless it is idle. It changes
+// nothing but m.seen, and runs without the lock: only one at a time of one manifest.
+func (in *Intake) inspect(ctx context.Context, m *manifest, idle bool) (i inspection) {
+	ctx, cancel := context.WithTimeout(ctx, in.budget)
 	defer cancel()
 	rel, err := in.share.Rel(m.path)
 	if err != nil {
@@ -71,9 +74,10 @@ func (in *Intake) inspect(ctx context.Context, m *manifest) (i inspection) {
 		i.gone = true
 		return i
 	}
-	if m.refused || m.taken || m.unseen || m.fault != nil {
+	if idle {
 		return i
 	}
+	inside := 0 // files in folders
 	seen := map[string]bool{}
 	for _, p := range m.patterns {
 		matches, err := in.match(ctx, p)
@@ -82,8 +86,8 @@ func (in *Intake) inspect(ctx context.Context, m *manifest) (i inspection) {
 			i.fault = order.Errorf(order.Invalid, "%s: %s", filepath.Base(m.path), fault.Reason)
 			return i
 		case errors.Is(err, context.DeadlineExceeded):
-			i.fault = order.Errorf(order.Invalid, "%s: looking for its files takes longer than %s: name fewer of them.", filepath.Base(m.path), budget)
-			return i
+			i.wanting = append(i.wanting, fmt.Sprintf("%q could not be looked through in %s", p.Path, in.budget))
+			return i // the others neither
 		case err != nil:
 			i.wanting = append(i.wanting, fmt.Sprintf("%q cannot be read now (%v)", p.Path, err))
 			continue
@@ -95,6 +99,11 @@ func (in *Intake) inspect(ctx context.Context, m *manifest) (i inspection) {
 				continue
 			}
 			seen[f.path] = true
+			if inside += len(f.inside); inside > importer.MaxImages {
+				i.fault = order.Errorf(order.Invalid, "%s: the folders that it names hold more than %d files together: name fewer of them at a time.",
+					filepath.Base(m.path), importer.MaxImages)
+				return i
+			}
 			i.files = append(i.files, f)
 			if why := in.unsettled(m, &f); why != "" {
 				i.wanting = append(i.wanting, fmt.Sprintf("%q %s", f.path, why))
@@ -119,6 +128,10 @@ func (in *Intake) drops(ctx context.Context, m *manifest, files []found) (map[st
 		for _, f := range append(slices.Clip(f.inside), f) {
 			if !strings.HasPrefix(f.path, m.own+"/") {
 				continue // it has no record
+			}
+			if f.unit != nil {
+				drops[f.path] = *f.unit
+				continue
 			}
 			drop, ok, err := in.config.Measure(ctx, f.path)
 			if err != nil {
@@ -209,6 +222,13 @@ func (in *Intake) look(ctx context.Context, path string) (found, error) {
 	if !info.IsDir() {
 		return found{path: path, size: info.Size(), mtime: info.ModTime().UnixNano()}, nil
 	}
+	unit, ok, err := in.config.Measure(ctx, path)
+	if err != nil {
+		return found{}, err
+	}
+	if ok && unit.IsDir {
+		return foundUnit(&unit), nil
+	}
 	f := found{path: path, dir: true}
 	rel, err := in.share.Rel(resolved)
 	if err != nil {
@@ -245,7 +265,7 @@ func (in *Intake) look(ctx context.Context, path string) (found, error) {
 			if err != nil || !ok {
 				return err
 			}
-			return cmp.Or(add(found{path: inside, dir: true, size: unit.Size, mtime: unit.ModTime.UnixNano()}), fs.SkipDir)
+			return cmp.Or(add(foundUnit(&unit)), fs.SkipDir)
 		}
 		info, err := entry.Info()
 		if err != nil || !info.Mode().IsRegular() {
@@ -256,6 +276,15 @@ func (in *Intake) look(ctx context.Context, path string) (found, error) {
 	return f, err
 }
 
+func foundUnit(d *watcher.Drop) found {
+	return found{path: d.Path, dir: true, size: d.Size, mtime: d.ModTime.UnixNano(), unit: d}
+}
+
+// quiet is how long a manifest's files must not change.
+func (in *Intake) quiet(m *manifest) time.Duration {
+	return max(in.config.Rules[m.drop.Rule].Settle, minQuiet)
+}
+
 // unsettled says what is wrong with a file that cannot be taken yet.
 func (in *Intake) unsettled(m *manifest, f *found) string {
 	if m.present {
@@ -263,15 +292,18 @@ func (in *Intake) unsettled(m *manifest, f *found) string {
 	}
 	now := time.Now()
 	current := stamp{size: f.size, mtime: f.mtime, files: len(f.inside)}
+	if f.unit != nil {
+		current.mark = f.unit.Mark
+	}
 	last, seen := m.seen[f.path]
 	if !seen || last.stamp != current {
 		last = observation{stamp: current, since: now}
 		m.seen[f.path] = last
 	}
-	switch settle := max(in.config.Rules[m.drop.Rule].Settle, minQuiet); {
+	switch {
 	case f.size == 0:
 		return "is empty"
-	case now.Sub(last.since) < settle:
+	case now.Sub(last.since) < in.quiet(m):
 		return "is still changing"
 	}
 	return ""

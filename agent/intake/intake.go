@@ -50,6 +50,7 @@ func (r *Rule) root() string {
 type Config struct {
 	Rules           []Rule // as the watcher's, in the same order
 	ManifestTimeout time.Duration
+	FullScan        time.Duration          // between two scans of all that the watcher makes
 	PathMap         map[string]string      // of legacy order files: prefixes and what replaces them
 	CoreGroups      []string               // whose legacy order files may act for every group
 	Ignored         func(base string) bool // base names that no glob of a manifest stands for
@@ -71,17 +72,20 @@ type Intake struct {
 	containers Containers
 	log        *slog.Logger
 
+	budget time.Duration // of one inspection
+
 	mu        sync.Mutex
-	manifests register                // waiting or refused
-	unread    map[string]watcher.Drop // what cannot be judged until it can be read, by path
-	unreadAt  time.Time               // when that was logged last
+	manifests register              // waiting or refused
+	looking   map[string]int        // how many are being looked at, by own folder
+	unread    map[string]unreadDrop // by path
+	unreadAt  time.Time             // when that was logged last
 }
 
 // New makes an intake.
 func New(c Config, store *tracking.Store, share *importer.Share, containers Containers, log *slog.Logger) *Intake {
 	return &Intake{
 		config: c, store: store, share: share, containers: containers, log: log,
-		manifests: newRegister(), unread: map[string]watcher.Drop{},
+		budget: budget, manifests: newRegister(), looking: map[string]int{}, unread: map[string]unreadDrop{},
 	}
 }
 

@@ -55,6 +55,9 @@ type fixture struct {
 	config intake.Config
 	watch  *watcher.Watcher // tells what it would hand over
 	stop   func()           // of run
+	// set, before each run, what no setting does
+	tune       func(*intake.Intake)
+	containers intake.Containers
 }
 
 func newFixture(t *testing.T) *fixture {
@@ -62,7 +65,7 @@ func newFixture(t *testing.T) *fixture {
 	store, err := tracking.Open(t.Context(), trackingtest.URL(t), 6)
 	require.NoError(t, err)
 	t.Cleanup(store.Close)
-	f := &fixture{t: t, dir: t.TempDir(), store: store}
+	f := &fixture{t: t, dir: t.TempDir(), store: store, containers: containers{}}
 	f.share, err = importer.OpenShare(f.dir)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, f.share.Close()) })
@@ -73,7 +76,7 @@ func newFixture(t *testing.T) *fixture {
 		Rules: []intake.Rule{
 			{Path: f.dir + "/{group}/{user}/in", Order: head}, {Path: f.dir + "/{group}/{user}/m"}, {Path: f.dir + "/{group}/.2BUploaded", Legacy: true},
 		},
-		ManifestTimeout: time.Hour, PathMap: map[string]string{"/divg": f.dir}, CoreGroups: []string{"core"},
+		ManifestTimeout: time.Hour, FullScan: time.Hour, PathMap: map[string]string{"/divg": f.dir}, CoreGroups: []string{"core"},
 		Ignored: func(base string) bool { return base == "Thumbs.db" },
 		Measure: func(ctx context.Context, path string) (watcher.Drop, bool, error) { return f.watch.Measure(ctx, path) },
 	}
@@ -101,7 +104,10 @@ func (f *fixture) restart() {
 	if f.stop != nil {
 		f.stop()
 	}
-	f.Intake = intake.New(f.config, f.store, f.share, containers{}, slog.New(slog.NewTextHandler(f.t.Output(), nil)))
+	f.Intake = intake.New(f.config, f.store, f.share, f.containers, slog.New(slog.NewTextHandler(f.t.Output(), nil)))
+	if f.tune != nil {
+		f.tune(f.Intake)
+	}
 	f.run()
 }
 

@@ -38,14 +38,14 @@ func recordOf(d *watcher.Drop, prev *tracking.Drop, content uint64) tracking.Dro
 }
 
 // judge decides what a data drop is; prev is its record, if it has one.
-func (in *Intake) judge(d *watcher.Drop, prev *tracking.Drop, content uint64, freed string) (tracking.Drop, verdict) {
+func (in *Intake) judge(d *watcher.Drop, prev *tracking.Drop, content uint64, over map[string]bool) (tracking.Drop, verdict) {
 	record := recordOf(d, prev, content)
 	if prev.State == tracking.DropTaken && unchanged(prev, d, content) ||
 		prev.State == tracking.DropRefused && sameStamp(prev, d) {
 		return follow(prev, &record)
 	}
-	if holder := in.holderOf(d, prev, freed); holder != nil {
-		holder.held[d.Path] = heldDrop{*d, record.Fingerprint}
+	if holder := in.holderOf(d, prev, over); holder != nil {
+		holder.held[d.Path] = heldDrop{Drop: *d, content: record.Fingerprint}
 		if prev.State == tracking.DropHeld && prev.Holder == holder.path && sameStamp(prev, d) {
 			return record, leave
 		}
@@ -108,12 +108,12 @@ func unchanged(prev *tracking.Drop, d *watcher.Drop, content uint64) bool {
 }
 
 // holderOf is the manifest that a drop waits for, if any. After a restart that
-// may be one that the watcher has yet to show.
-func (in *Intake) holderOf(d *watcher.Drop, prev *tracking.Drop, freed string) *manifest {
+// may be one that the watcher has yet to show, unless it is over.
+func (in *Intake) holderOf(d *watcher.Drop, prev *tracking.Drop, over map[string]bool) *manifest {
 	if m := in.manifests.holder(d.Path); m != nil {
 		return m
 	}
-	if prev.State == tracking.DropHeld && sameStamp(prev, d) && prev.Holder != freed {
+	if prev.State == tracking.DropHeld && sameStamp(prev, d) && !over[prev.Holder] {
 		return in.standIn(prev.Holder)
 	}
 	return nil

@@ -30,35 +30,49 @@ type manifest struct {
 	order    order.Order
 	chosen   bool // the author chose the UUID
 	patterns []order.Pattern
+	needs    sums  // of the patterns
 	present  bool  // take files as they are
 	fault    error // why it cannot be understood, if so: then it speaks for its whole folder
 	unread   bool  // the fault is the storage's, and may pass
+	crowded  bool  // the fault is that others ask for too much, and passes
 
 	refused bool
 	taken   bool // only its held files are still to be given back
 	unseen  bool // stands for one that a file was held for before a restart
+	absent  bool // it is gone, and may be back before the watcher notices
 	resaved bool // was taken with the same content as another file
 	busy    bool // being looked at
 
-	next    time.Time // when to look at its files again
-	waiting time.Time // since when
+	next    time.Time     // when to look at its files again
+	pause   time.Duration // before that, where nothing is about to happen
+	waiting time.Time     // since when; of an absent one, since when it is gone
 	seen    map[string]observation
 	held    map[string]heldDrop
+}
+
+// idle reports whether there are no files to look for.
+func (m *manifest) idle() bool {
+	return m.refused || m.taken || m.unseen || m.absent || m.fault != nil
 }
 
 // heldDrop is a drop that waits for a manifest, with its fingerprint.
 type heldDrop struct {
 	watcher.Drop
 	content uint64
+	gone    time.Time // since when it is not there; zero while it is
 }
 
 // control takes note of an order file that has settled. Its files are looked
 // for later, by Run. One whose path is not UTF-8 is refused and holds nothing:
-// neither its report nor the records of its files could name it.
+// neither its report nor the records of its files could name it. One that has
+// changed since is left as it was: the watcher shows it again.
 func (in *Intake) control(ctx context.Context, d watcher.Drop) error {
 	data, err := in.read(d)
-	if errors.Is(err, fs.ErrNotExist) {
-		return in.forget(ctx, d.Path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return in.forget(ctx, d)
+	case errors.Is(err, errMoved):
+		return nil
 	}
 	known, lookupErr := in.store.Drops(ctx, []string{d.Path})
 	if lookupErr != nil {
@@ -84,14 +98,18 @@ func (in *Intake) control(ctx context.Context, d watcher.Drop) error {
 		}
 		return in.refuse(ctx, m, order.Errorf(order.Invalid, "The manifest %q has a name, or lies in a folder with one, that is not valid UTF-8: rename it.", d.Path))
 	}
-	if old := in.manifests.byPath[d.Path]; old != nil {
+	old := in.manifests.byPath[d.Path]
+	if old == nil {
+		old = &manifest{}
+	} else {
 		m.held = old.held
-		if old.unread {
-			m.waiting = old.waiting
-		}
 	}
 	if err != nil {
 		m.fault, m.unread = err, order.ClassOf(err) != order.Invalid
+		if m.unread && old.unread {
+			m.waiting, m.next, m.pause = old.waiting, old.next, old.pause
+			m.record, m.refused = old.record, old.refused
+		}
 		in.manifests.put(m)
 		return nil
 	}
@@ -104,16 +122,24 @@ func (in *Intake) control(ctx context.Context, d watcher.Drop) error {
 	if m.fault = in.decode(m, data); m.fault != nil {
 		m.order, m.patterns = order.Order{}, nil // of no more use, and maybe large
 	}
+	why := ""
+	if m.crowded = errors.Is(m.fault, errCrowded); m.crowded {
+		why = "It is taken up once others that wait below " + m.own + " are done: together they name too many files or patterns."
+		if old.crowded {
+			m.waiting = old.waiting
+		}
+	}
 	in.manifests.put(m)
 	switch {
 	case same && prev.State == tracking.DropRefused && !touched:
 		m.refused = true
-	case same && prev.State == tracking.DropWaiting:
-		m.record = prev
 	case same && prev.State == tracking.DropTaken:
 		m.resaved = true
-	case m.fault == nil:
-		if err := in.save(ctx, m, tracking.DropWaiting, ""); err != nil {
+	case m.fault != nil && !m.crowded:
+	case same && prev.State == tracking.DropWaiting && prev.Reason == why:
+		m.record = prev
+	default:
+		if err := in.save(ctx, m, tracking.DropWaiting, why); err != nil {
 			return err
 		}
 	}
@@ -148,14 +174,18 @@ func (in *Intake) isCore(d watcher.Drop) bool {
 	return slices.Contains(in.config.CoreGroups, d.Captures["group"])
 }
 
-// read returns an order file's content.
+// read returns an order file's content, if it is as it was handed over.
 func (in *Intake) read(d watcher.Drop) ([]byte, error) {
 	folder, err := openFolder(in.share, in.config.Rules[d.Rule].root(), filepath.Dir(d.Path))
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = folder.Close() }()
-	return readOrderFile(folder, filepath.Base(d.Path))
+	data, info, err := readOrderFile(folder, filepath.Base(d.Path))
+	if err == nil && !isAs(info, &d) {
+		err = errMoved
+	}
+	return data, err
 }
 
 // maxGlobs bounds the searches that one manifest can ask for.
@@ -207,17 +237,36 @@ func (in *Intake) choose(m *manifest, patterns []order.Pattern) error {
 		}
 		m.patterns = append(m.patterns, p)
 	}
-	var own sums
-	own.add(m.patterns, 1)
-	others := in.manifests.others(m)
+	m.needs.add(m.patterns, 1)
 	switch {
-	case own.globs > maxGlobs:
-		return order.Errorf(order.Invalid, "%s: it has %d patterns, more than %d: name folders instead.", name, own.globs, maxGlobs)
-	case own.globs+others.globs > maxWaitingGlobs, own.names+others.names > maxWaitingNames:
-		return order.Errorf(order.Invalid, "%s: other manifests below %q that wait for their files name %d files and %d patterns by now, and more than %d and %d are not kept: name folders instead, or save it again once those are done.",
-			name, m.own, others.names, others.globs, maxWaitingNames, maxWaitingGlobs)
+	case m.needs.globs > maxGlobs:
+		return order.Errorf(order.Invalid, "%s: it has %d patterns, more than %d: name folders instead.", name, m.needs.globs, maxGlobs)
+	case m.needs.names > mostWaiting.names:
+		return order.Errorf(order.Invalid, "%s: it names %d files, more than %d: name folders instead.", name, m.needs.names, mostWaiting.names)
+	case !in.manifests.fits(m), !in.manifests.turn(m):
+		return errCrowded
 	}
 	return nil
+}
+
+// errCrowded says that there is no room for a manifest beside those that wait.
+var errCrowded = errors.New("too many others wait")
+
+// admit reads the manifest again that has waited longest for room where m does, if
+// there is room by now.
+func (in *Intake) admit(ctx context.Context, m *manifest) error {
+	if !in.manifests.fits(m) {
+		return nil
+	}
+	for other := range in.manifests.all() {
+		if other.crowded && other.own == m.own && other.waiting.Before(m.waiting) {
+			m = other
+		}
+	}
+	if !in.manifests.fits(m) {
+		return nil
+	}
+	return in.control(ctx, m.drop)
 }
 
 // authorise keeps a manifest from acting for another group or user than its
@@ -294,20 +343,46 @@ func (in *Intake) refuse(ctx context.Context, m *manifest, why error) error {
 	return nil
 }
 
-// forget is for an order file that is gone.
-func (in *Intake) forget(ctx context.Context, path string) error {
+// forget is for an order file that is gone. It claims nothing any more, but it is
+// looked for until the watcher would show it again.
+func (in *Intake) forget(ctx context.Context, d watcher.Drop) error {
+	if err := in.recordGone(ctx, d.Path); err != nil {
+		return err
+	}
+	away := &manifest{path: d.Path, drop: d, own: in.own(d), absent: true, waiting: time.Now(), held: map[string]heldDrop{}}
+	if m := in.manifests.byPath[d.Path]; m != nil {
+		if m.taken {
+			return in.release(ctx, m)
+		}
+		away.held = m.held
+	}
+	in.manifests.put(away)
+	return in.giveBack(ctx, away)
+}
+
+func (in *Intake) recordGone(ctx context.Context, path string) error {
 	known, err := in.store.Drops(ctx, []string{path})
 	if err != nil {
 		return err
 	}
-	if d, ok := known[path]; ok && (d.State == tracking.DropWaiting || d.State == tracking.DropRefused) {
-		d.State, d.Reason = tracking.DropGone, "It was removed before it was taken."
-		if err := in.store.Place(ctx, []tracking.Drop{d}, nil); err != nil && !errors.Is(err, tracking.ErrDropChanged) {
-			return err
-		}
+	d, ok := known[path]
+	if !ok || (d.State != tracking.DropWaiting && d.State != tracking.DropRefused) {
+		return nil
 	}
-	if m := in.manifests.byPath[path]; m != nil {
-		return in.release(ctx, m)
+	d.State, d.Reason = tracking.DropGone, "It was removed before it was taken."
+	if err := in.store.Place(ctx, []tracking.Drop{d}, nil); err != nil && !errors.Is(err, tracking.ErrDropChanged) {
+		return err
 	}
 	return nil
+}
+
+// await is for a manifest that was gone: it is read again when it is back.
+func (in *Intake) await(ctx context.Context, m *manifest, gone bool) error {
+	switch {
+	case in.stayedAway(m.waiting):
+		return in.release(ctx, m)
+	case gone:
+		return in.giveBack(ctx, m)
+	}
+	return in.control(ctx, m.drop)
 }

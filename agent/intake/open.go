@@ -103,23 +103,24 @@ func enter(parent *os.Root, name string) (*os.Root, error) {
 	return folder, nil
 }
 
-// readOrderFile returns the content of a manifest or legacy order file. It opens
-// nothing but a regular file.
-func readOrderFile(folder *os.Root, base string) ([]byte, error) {
+// readOrderFile returns the content of a manifest or legacy order file, and what
+// the file was after that. It opens nothing but a regular file.
+func readOrderFile(folder *os.Root, base string) ([]byte, fs.FileInfo, error) {
 	f, _, err := openRegular(folder, base)
 	if errors.Is(err, errIrregular) {
-		return nil, order.Errorf(order.Invalid, "%s: %w.", base, err)
+		return nil, nil, order.Errorf(order.Invalid, "%s: %w.", base, err)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("opening the manifest: %w", err)
+		return nil, nil, fmt.Errorf("opening the manifest: %w", err)
 	}
 	defer func() { _ = f.Close() }()
 	// One byte more than allowed tells the decoder that there is more.
 	data, err := io.ReadAll(io.LimitReader(f, order.MaxManifestBytes+1))
 	if err != nil {
-		return nil, fmt.Errorf("reading the manifest: %w", err)
+		return nil, nil, fmt.Errorf("reading the manifest: %w", err)
 	}
-	return data, nil
+	info, err := f.Stat()
+	return data, info, err
 }
 
 // isUnit reports whether a drop is several files: its size and time are then

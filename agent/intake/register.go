@@ -10,13 +10,10 @@ import (
 	"biomero-importer/agent/order"
 )
 
-// Bounds on what the manifests of one own folder may ask for together while they
-// wait: patterns are matched against files that are dropped there, and names take
-// memory.
-const (
-	maxWaitingGlobs = 3_000
-	maxWaitingNames = 200_000
-)
+// mostWaiting bounds what the manifests of one own folder may ask for together
+// while they wait: patterns are matched against files that are dropped there, in a
+// time that grows with their length, and names take memory.
+var mostWaiting = sums{globs: 3_000, bytes: 64 << 10, names: 200_000}
 
 // register holds the manifests that are not done with. It finds the one that a
 // path belongs to without asking each.
@@ -26,15 +23,18 @@ type register struct {
 	beside map[string][]*manifest            // those that are not understood, by their folder
 	globs  map[string]map[string][]*manifest // by the folder that a pattern spells out, and the pattern
 	sums   map[string]sums                   // by own folder
+	most   sums                              // of each own folder
+	crowds map[string]int                    // how many there is no room for, by own folder
 }
 
-// sums are how many patterns and names manifests have.
-type sums struct{ globs, names int }
+// sums are how many patterns and names manifests have, and how many bytes the
+// patterns have from their first component with a wildcard on.
+type sums struct{ globs, bytes, names int }
 
 func newRegister() register {
 	return register{
 		byPath: map[string]*manifest{}, named: map[string][]*manifest{}, beside: map[string][]*manifest{},
-		globs: map[string]map[string][]*manifest{}, sums: map[string]sums{},
+		globs: map[string]map[string][]*manifest{}, sums: map[string]sums{}, most: mostWaiting, crowds: map[string]int{},
 	}
 }
 
@@ -46,6 +46,9 @@ func (r *register) put(m *manifest) {
 	r.byPath[m.path] = m
 	if m.fault != nil {
 		enlist(r.beside, filepath.Dir(m.path), m)
+		if m.crowded {
+			r.crowds[m.own]++
+		}
 		return
 	}
 	for _, p := range m.patterns {
@@ -70,6 +73,12 @@ func (r *register) remove(m *manifest) {
 	delete(r.byPath, m.path)
 	if m.fault != nil {
 		delist(r.beside, filepath.Dir(m.path), m)
+		if m.crowded {
+			r.crowds[m.own]--
+		}
+		if r.crowds[m.own] == 0 {
+			delete(r.crowds, m.own)
+		}
 		return
 	}
 	for _, p := range m.patterns {
@@ -112,6 +121,7 @@ func (s *sums) add(patterns []order.Pattern, sign int) {
 	for _, p := range patterns {
 		if p.Glob {
 			s.globs += sign
+			s.bytes += sign * (len(p.Path) - len(spelled(p.Path, "")))
 		} else {
 			s.names += sign
 		}
@@ -126,6 +136,19 @@ func (r *register) others(m *manifest) sums {
 		now.add(old.patterns, -1)
 	}
 	return now
+}
+
+// turn reports whether m need not let others go first that there was no room for.
+func (r *register) turn(m *manifest) bool {
+	old := r.byPath[m.path]
+	return r.crowds[m.own] == 0 || old != nil && old.crowded
+}
+
+// fits reports whether there is room for what m asks for beside the others.
+func (r *register) fits(m *manifest) bool {
+	others := r.others(m)
+	return m.needs.globs+others.globs <= r.most.globs && m.needs.bytes+others.bytes <= r.most.bytes &&
+		m.needs.names+others.names <= r.most.names
 }
 
 // spelled is the deepest folder that all matches of a pattern below own lie in, as
@@ -146,12 +169,12 @@ func spelled(pattern, own string) string {
 
 // claimants are the manifests that name path or a folder around it, among what is
 // their own, the nearest first. One that could not be understood speaks for all
-// that lies beside it and below; one that is taken or unseen for nothing.
+// that lies beside it and below; one that is taken, unseen or absent for nothing.
 func (r *register) claimants(path string) iter.Seq[*manifest] {
 	return func(yield func(*manifest) bool) {
 		offer := func(list []*manifest, named string) bool {
 			for _, m := range list {
-				idle := m.taken || m.unseen || (m.fault == nil && !strings.HasPrefix(named, m.own+"/"))
+				idle := m.taken || m.unseen || m.absent || (m.fault == nil && !strings.HasPrefix(named, m.own+"/"))
 				if !idle && !yield(m) {
 					return false
 				}
@@ -163,7 +186,7 @@ func (r *register) claimants(path string) iter.Seq[*manifest] {
 				return
 			}
 			for pattern, list := range r.globs[at] {
-				if named, ok := match(pattern, path); ok && !offer(list, named) {
+				if named, ok := match(at, pattern, path); ok && !offer(list, named) {
 					return
 				}
 			}
@@ -171,23 +194,30 @@ func (r *register) claimants(path string) iter.Seq[*manifest] {
 	}
 }
 
-// match is path, or the folder around it, that a pattern matches.
-func match(pattern, path string) (named string, ok bool) {
+// match is path, or the folder around it, that a pattern matches. at is a folder
+// that path lies in, or path: what the pattern spells out of it, which can be long,
+// is not matched again.
+func match(at, pattern, path string) (named string, ok bool) {
+	from := len(at) + 1
+	if from >= min(len(pattern), len(path)) || pattern[from-1] != '/' || pattern[:from-1] != at || order.HasMeta(at) {
+		from = 0
+	}
+	pattern, below := pattern[from:], path[from:]
 	depth := strings.Count(pattern, "/")
-	for i := range len(path) {
-		if path[i] != '/' {
+	for i := range len(below) {
+		if below[i] != '/' {
 			continue
 		}
 		if depth--; depth < 0 {
-			path = path[:i]
+			below = below[:i]
 			break
 		}
 	}
 	if depth > 0 {
 		return "", false
 	}
-	ok, err := filepath.Match(pattern, path)
-	return path, ok && err == nil
+	ok, err := filepath.Match(pattern, below)
+	return path[:from+len(below)], ok && err == nil
 }
 
 // holder is the manifest that a path belongs to, if any.

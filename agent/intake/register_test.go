@@ -139,25 +139,100 @@ func TestRegister_othersLeavesOutTheOneReplaced(t *testing.T) {
 	r.put(naming("/d/1.order.yml", "/d", "/d/a", "/d/*.tif"))
 	r.put(naming("/d/2.order.yml", "/d", "/d/b", "/d/c"))
 	r.put(naming("/e/1.order.yml", "/e", "/e/b"))
-	require.Equal(t, sums{globs: 1, names: 3}, r.others(naming("/d/3.order.yml", "/d")))
-	require.Equal(t, sums{globs: 1, names: 1}, r.others(naming("/d/2.order.yml", "/d")))
+	require.Equal(t, sums{globs: 1, bytes: 6, names: 3}, r.others(naming("/d/3.order.yml", "/d")))
+	require.Equal(t, sums{globs: 1, bytes: 6, names: 1}, r.others(naming("/d/2.order.yml", "/d")))
 }
 
-// Whoever has very many manifests does not keep those of others waiting.
-func TestDueTakesTurns(t *testing.T) {
+// Whoever has very many manifests, or slow ones, does not keep those of others
+// waiting, and what was looked at comes after what was not.
+func TestNextTakesTurns(t *testing.T) {
 	t.Parallel()
-	in := &Intake{manifests: newRegister()}
+	in := &Intake{manifests: newRegister(), looking: map[string]int{}}
 	began := time.Now().Add(-time.Hour)
 	for i := range 1000 {
-		in.manifests.put(&manifest{path: fmt.Sprintf("/d/ada/%d.order.yml", i), own: "/d/ada", waiting: began.Add(time.Duration(i))})
+		m := &manifest{path: fmt.Sprintf("/d/ada/%d.order.yml", i), own: "/d/ada", waiting: began, next: began.Add(time.Duration(i))}
+		in.manifests.put(m)
 	}
-	late := &manifest{path: "/d/bob/order.yml", own: "/d/bob", waiting: time.Now()}
-	in.manifests.put(late)
-	list := in.due()
-	require.Len(t, list, maxDue)
-	require.Equal(t, "/d/ada/0.order.yml", list[0].path)
-	require.Equal(t, late, list[1])
-	require.NotContains(t, in.due(), late, "it is being looked at")
+	bobs := &manifest{path: "/d/bob/order.yml", own: "/d/bob", refused: true, waiting: time.Now(), next: time.Now()}
+	in.manifests.put(bobs)
+	in.manifests.put(&manifest{path: "/d/eve/order.yml", own: "/d/eve", next: time.Now().Add(time.Hour)})
+	look := func(path string, idle bool) *manifest {
+		t.Helper()
+		m, gotIdle := in.next()
+		require.Equal(t, path, m.path)
+		require.Equal(t, idle, gotIdle)
+		return m
+	}
+	first := look("/d/ada/0.order.yml", false)
+	look("/d/bob/order.yml", true)
+	look("/d/ada/1.order.yml", false)
+	look("/d/ada/2.order.yml", false)
+	in.done(bobs)
+	look("/d/bob/order.yml", true)
+	in.done(bobs)
+	bobs.next = time.Now().Add(time.Hour)
+	in.done(first)
+	first.next = time.Now().Add(-time.Minute)
+	look("/d/ada/3.order.yml", false)
+}
+
+// Very many that are refused leave time for what is new.
+func TestDelay_growsWhereNothingIsAboutToHappen(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		manifest manifest
+		seconds  []int
+	}{
+		"refused": {manifest{refused: true}, []int{2, 4, 8, 16, 32, 60, 60}},
+		"unseen":  {manifest{unseen: true}, []int{2, 4, 8, 16, 32, 60, 60}},
+		"taken":   {manifest{taken: true}, []int{2, 4, 8, 15, 15}},
+		"absent":  {manifest{absent: true}, []int{2, 4, 8, 15, 15}},
+		"waiting": {manifest{waiting: time.Now().Add(-time.Hour)}, []int{15, 15}},
+	} {
+		for _, seconds := range tc.seconds {
+			require.Equal(t, time.Duration(seconds)*time.Second, tc.manifest.delay(time.Now(), time.Millisecond), name)
+		}
+	}
+	fresh := manifest{waiting: time.Now()}
+	require.Equal(t, soonest, fresh.delay(time.Now(), 0))
+	require.Equal(t, 5*time.Minute, fresh.delay(time.Now(), time.Minute))
+}
+
+func TestRegister_fitsWhatThereIsRoomFor(t *testing.T) {
+	t.Parallel()
+	r := newRegister()
+	r.most = sums{globs: 2, bytes: 20, names: 1}
+	asking := func(path, own string, names ...string) *manifest {
+		m := naming(path, own, names...)
+		m.needs.add(m.patterns, 1)
+		return m
+	}
+	r.put(asking("/d/1.order.yml", "/d", "/d/a/long/folder/*.tif"))
+	for _, tc := range []struct {
+		names []string
+		fits  bool
+	}{
+		{[]string{"/d/*.tif"}, true},
+		{[]string{"/d/*.tif", "/d/b*"}, false},
+		{[]string{"/d/" + strings.Repeat("x", 15) + "/*"}, true},
+		{[]string{"/d/" + strings.Repeat("x", 15) + "*"}, false},
+		{[]string{"/d/*/" + strings.Repeat("x", 14)}, false},
+		{[]string{"/d/a"}, true},
+		{[]string{"/d/a", "/d/b"}, false},
+	} {
+		require.Equal(t, tc.fits, r.fits(asking("/d/2.order.yml", "/d", tc.names...)), tc.names)
+	}
+	require.True(t, r.fits(asking("/d/1.order.yml", "/d", "/d/*.tif", "/d/b*")), "it replaces the other")
+	require.True(t, r.turn(asking("/d/3.order.yml", "/d")))
+	waits := asking("/d/2.order.yml", "/d", "/d/a*", "/d/b*")
+	waits.crowded, waits.fault = true, errCrowded
+	r.put(waits)
+	require.False(t, r.turn(asking("/d/3.order.yml", "/d")), "it is not its turn")
+	require.True(t, r.turn(asking("/d/2.order.yml", "/d")))
+	require.True(t, r.turn(asking("/e/2.order.yml", "/e")))
+	r.remove(waits)
+	require.True(t, r.turn(asking("/d/3.order.yml", "/d")))
+	require.True(t, r.fits(asking("/e/1.order.yml", "/e", "/e/*.tif", "/e/b*")))
 }
 
 func BenchmarkHolder(b *testing.B) {
@@ -169,6 +244,28 @@ func BenchmarkHolder(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		if r.holder("/data/Demo/ada/run77/deep/image.tif") != nil {
+			b.Fatal("it is not named")
+		}
+	}
+}
+
+// The longest patterns that may wait for files of one owner.
+func BenchmarkHolder_ofLongPatterns(b *testing.B) {
+	r := newRegister()
+	dir := "/data/Demo/ada/" + strings.Repeat("deep/", 700)
+	long := strings.Repeat("*a", 120)
+	for i := 0; ; i++ {
+		m := naming(fmt.Sprintf("%s%d.order.yml", dir, i), "/data/Demo/ada", fmt.Sprintf("%s%s%d", dir, long, i))
+		m.needs.add(m.patterns, 1)
+		if !r.fits(m) {
+			break
+		}
+		r.put(m)
+	}
+	name := dir + strings.Repeat("a", 255)
+	b.ReportAllocs()
+	for b.Loop() {
+		if r.holder(name) != nil {
 			b.Fatal("it is not named")
 		}
 	}

@@ -195,7 +195,7 @@ func (r *Reporter) tellLegacy(ctx context.Context, folder *os.Root, report track
 
 // legacyUser is whose a refused order file is, where it can be understood.
 func legacyUser(folder *os.Root, base string) string {
-	data, err := readOrderFile(folder, base)
+	data, _, err := readOrderFile(folder, base)
 	if err != nil {
 		return "unknown"
 	}

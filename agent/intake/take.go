@@ -41,12 +41,18 @@ func (in *Intake) take(ctx context.Context, m *manifest, i *inspection) error {
 	if o.UUID == "" {
 		o.UUID = uuid.NewString()
 	}
-	records, news, err := in.records(ctx, m, i, o.UUID)
+	records, news, changed, err := in.records(ctx, m, i)
 	if err != nil {
 		return err
 	}
 	if m.resaved && !news {
 		return in.keepTaken(ctx, m)
+	}
+	if changed && !m.chosen {
+		o.UUID = uuid.NewString() // an attempt at the same order passes over what that imported
+	}
+	for n := range records {
+		records[n].UUID = o.UUID
 	}
 	err = in.store.Place(ctx, records, []tracking.NewOrder{{Order: o, ChosenUUID: chosen}})
 	switch {
@@ -73,10 +79,10 @@ func (in *Intake) keepTaken(ctx context.Context, m *manifest) error {
 
 // records marks the manifest as taken, and with it those of its files that
 // nobody else's rule is for. It reports whether any of them is not as it was
-// taken before.
-func (in *Intake) records(ctx context.Context, m *manifest, i *inspection, id string) (_ []tracking.Drop, news bool, err error) {
+// taken before, and whether one was taken and has changed since.
+func (in *Intake) records(ctx context.Context, m *manifest, i *inspection) (_ []tracking.Drop, news, changed bool, err error) {
 	record := m.record
-	record.State, record.Reason, record.UUID = tracking.DropTaken, "", id
+	record.State, record.Reason = tracking.DropTaken, ""
 	var files []found
 	byPath := map[string]bool{m.path: true}
 	add := func(f *found) {
@@ -100,7 +106,7 @@ func (in *Intake) records(ctx context.Context, m *manifest, i *inspection, id st
 	}
 	known, err := in.store.Drops(ctx, list)
 	if err != nil {
-		return nil, false, err
+		return nil, false, false, err
 	}
 	records := []tracking.Drop{record}
 	for n := range files {
@@ -110,11 +116,13 @@ func (in *Intake) records(ctx context.Context, m *manifest, i *inspection, id st
 			continue // as what it was taken decides whether it is taken again
 		}
 		record := recordOf(&drop, &prev, i.prints[path])
-		record.UUID = id
 		records = append(records, record)
 		news = news || prev.State != tracking.DropTaken || !sameStamp(&prev, &drop)
+		changed = changed || prev.Changed ||
+			prev.State == tracking.DropTaken && !unchanged(&prev, &drop, i.prints[path]) ||
+			prev.State == tracking.DropHeld && prev.UUID != "" // it waits because it changed
 	}
-	return records, news, in.findOriginals(ctx, records[1:])
+	return records, news, changed, in.findOriginals(ctx, records[1:])
 }
 
 // container returns the id of an order's destination.

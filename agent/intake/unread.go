@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io/fs"
 	"log/slog"
-	"maps"
 	"slices"
 	"time"
 
@@ -21,21 +20,37 @@ const maxReread = 1000
 // maxUnread bounds how many are kept.
 const maxUnread = 100_000
 
+// unreadDrop is a drop that cannot be judged until it can be read.
+type unreadDrop struct {
+	watcher.Drop
+	gone time.Time // since when it is not there; zero while it is
+}
+
 // postpone takes out of drops those that cannot be judged unread, and keeps
 // them for reread but for those that are too many. Their records stay as they
-// are, so that after a restart the watcher shows them again.
+// are, so that after a restart the watcher shows them again. One that is gone is
+// kept for a while, as it may be back before the watcher notices.
 func (in *Intake) postpone(drops []watcher.Drop, unread map[string]error) (_ []watcher.Drop, left int) {
 	drops = slices.DeleteFunc(drops, func(d watcher.Drop) bool {
+		now := unreadDrop{Drop: d}
+		why := unread[d.Path]
+		if errors.Is(why, fs.ErrNotExist) {
+			now.gone = time.Now()
+			if was := in.unread[d.Path]; was.Mark == d.Mark && !was.gone.IsZero() {
+				now.gone = was.gone
+			}
+		}
 		delete(in.unread, d.Path) // what is shown now is newer
-		switch why := unread[d.Path]; {
+		switch {
 		case why == nil:
 			return false
-		case errors.Is(why, fs.ErrNotExist), errors.Is(why, errMoved), errors.Is(why, errIrregular):
+		case errors.Is(why, errMoved), errors.Is(why, errIrregular):
 			// It has changed since: the watcher shows it again once it has settled.
+		case !now.gone.IsZero() && in.stayedAway(now.gone):
 		case len(in.unread) >= maxUnread:
 			left++
 		default:
-			in.unread[d.Path] = d
+			in.unread[d.Path] = now
 		}
 		return true
 	})
@@ -48,7 +63,7 @@ func (in *Intake) tellUnread(ctx context.Context, why map[string]error) {
 		return
 	}
 	for path := range in.unread {
-		if why[path] == nil {
+		if why[path] == nil || errors.Is(why[path], fs.ErrNotExist) {
 			continue
 		}
 		in.unreadAt = time.Now()
@@ -76,9 +91,13 @@ func (in *Intake) reread(ctx context.Context) {
 
 func (in *Intake) rereadSome(ctx context.Context) error {
 	in.mu.Lock()
-	drops := slices.Collect(maps.Values(in.unread)) // in a random order, so that each has its turn
+	var drops []watcher.Drop
+	for _, d := range in.unread { // in a random order, so that each has its turn
+		if drops = append(drops, d.Drop); len(drops) == maxReread {
+			break
+		}
+	}
 	in.mu.Unlock()
-	drops = drops[:min(len(drops), maxReread)]
 	prints, unread, err := in.fingerprints(ctx, drops)
 	if err = errors.Join(err, ctx.Err()); err != nil {
 		return err
@@ -92,7 +111,7 @@ func (in *Intake) rereadSome(ctx context.Context) error {
 	err = in.data(ctx, drops, prints, "")
 	if err != nil {
 		for _, d := range drops {
-			in.unread[d.Path] = d
+			in.unread[d.Path] = unreadDrop{Drop: d}
 		}
 	}
 	return err

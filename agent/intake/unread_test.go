@@ -16,9 +16,9 @@ import (
 
 func TestPostpone_keepsNoMoreThanItMay(t *testing.T) {
 	t.Parallel()
-	in := &Intake{unread: map[string]watcher.Drop{}}
-	for i := range maxUnread - 1 {
-		in.unread[strconv.Itoa(i)] = watcher.Drop{}
+	in := &Intake{config: Config{FullScan: time.Hour}, unread: map[string]unreadDrop{}}
+	for i := range maxUnread - 2 {
+		in.unread[strconv.Itoa(i)] = unreadDrop{}
 	}
 	drops := []watcher.Drop{{Path: "readable"}, {Path: "gone"}, {Path: "changing"}, {Path: "denied"}, {Path: "too many"}, {Path: "0"}}
 	why := map[string]error{
@@ -29,13 +29,43 @@ func TestPostpone_keepsNoMoreThanItMay(t *testing.T) {
 	require.Equal(t, 1, left)
 	require.Len(t, in.unread, maxUnread)
 	require.Contains(t, in.unread, "denied")
+	require.Contains(t, in.unread, "gone")
 	require.Contains(t, in.unread, "0", "it was kept before")
+}
+
+// One that is gone may be back before the watcher notices.
+func TestPostpone_keepsWhatIsGoneForAWhile(t *testing.T) {
+	t.Parallel()
+	in := &Intake{config: Config{FullScan: time.Hour}, unread: map[string]unreadDrop{}}
+	away := map[string]error{"a": fs.ErrNotExist}
+	show := func(d watcher.Drop, why map[string]error) []watcher.Drop {
+		rest, left := in.postpone([]watcher.Drop{d}, why)
+		require.Zero(t, left)
+		return rest
+	}
+	a := watcher.Drop{Path: "a", Mark: 1}
+	require.Empty(t, show(a, away))
+	since := in.unread["a"].gone
+	require.NotZero(t, since)
+	require.Empty(t, show(a, away))
+	require.Equal(t, since, in.unread["a"].gone)
+	require.Empty(t, show(watcher.Drop{Path: "a", Mark: 2}, away))
+	require.True(t, in.unread["a"].gone.After(since), "it is another")
+	in.unread["a"] = unreadDrop{Drop: a, gone: time.Now().Add(-2*time.Hour + time.Minute)}
+	require.Empty(t, show(a, away))
+	require.Contains(t, in.unread, "a")
+	in.unread["a"] = unreadDrop{Drop: a, gone: time.Now().Add(-2*time.Hour - time.Minute)}
+	require.Empty(t, show(a, away))
+	require.Empty(t, in.unread)
+	require.Empty(t, show(a, away))
+	require.Equal(t, []watcher.Drop{a}, show(a, nil), "it is back")
+	require.Empty(t, in.unread)
 }
 
 func TestTellUnread_onceAnHour(t *testing.T) {
 	t.Parallel()
 	var log strings.Builder
-	in := &Intake{unread: map[string]watcher.Drop{"a": {}}, log: slog.New(slog.NewTextHandler(&log, nil))}
+	in := &Intake{unread: map[string]unreadDrop{"a": {}}, log: slog.New(slog.NewTextHandler(&log, nil))}
 	why := map[string]error{"a": fs.ErrPermission, "moved": errors.New("no matter")}
 	for range 3 {
 		in.tellUnread(t.Context(), why)
