@@ -17,18 +17,25 @@ import (
 	"biomero-importer/watcher"
 )
 
-// A manifest that cannot be read is not tried all the time.
-func TestControl_ofWhatStillCannotBeReadKeepsItsPauses(t *testing.T) {
-	t.Parallel()
+// bare is an intake with a database and an empty share.
+func bare(t *testing.T, c Config) (in *Intake, dir string) {
+	t.Helper()
 	store, err := tracking.Open(t.Context(), trackingtest.URL(t), 2)
 	require.NoError(t, err)
 	t.Cleanup(store.Close)
-	dir := t.TempDir()
+	dir = t.TempDir()
 	share, err := importer.OpenShare(dir)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, share.Close()) })
+	c.Rules = []Rule{{Path: dir}}
+	return New(c, store, share, nil, slog.New(slog.DiscardHandler)), dir
+}
+
+// A manifest that cannot be read is not tried all the time.
+func TestControl_ofWhatStillCannotBeReadKeepsItsPauses(t *testing.T) {
+	t.Parallel()
+	in, dir := bare(t, Config{})
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "m"), nil, 0o600)) // no folder
-	in := New(Config{Rules: []Rule{{Path: dir}}}, store, share, nil, slog.New(slog.DiscardHandler))
 	d := watcher.Drop{Path: filepath.Join(dir, "m/order.yml"), Dir: dir}
 	require.NoError(t, in.control(t.Context(), d))
 	first := in.manifests.byPath[d.Path]
@@ -42,6 +49,24 @@ func TestControl_ofWhatStillCannotBeReadKeepsItsPauses(t *testing.T) {
 		m.fault = fs.ErrInvalid // one as good as the other
 	}
 	require.Equal(t, first, again)
+}
+
+func TestGiveBack_keepsWhatIsGoneForAsLongAsNobodyMayNotice(t *testing.T) {
+	t.Parallel()
+	in, dir := bare(t, Config{FullScan: time.Hour})
+	path := filepath.Join(dir, "a.tif")
+	m := &manifest{path: filepath.Join(dir, "order.yml"), own: dir, held: map[string]heldDrop{path: {Drop: watcher.Drop{Path: path}}}}
+	for range 3 {
+		require.NoError(t, in.release(t.Context(), m))
+		require.Contains(t, m.held, path)
+		require.Len(t, in.manifests.byPath, 1)
+	}
+	held := m.held[path]
+	held.gone = held.gone.Add(-2 * time.Hour)
+	m.held[path] = held
+	require.NoError(t, in.release(t.Context(), m))
+	require.Empty(t, m.held)
+	require.Empty(t, in.manifests.byPath)
 }
 
 // Drops that belong into one order have one key, whatever makes its head.
