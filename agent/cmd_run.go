@@ -65,9 +65,9 @@ func (a *app) migrateCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "migrate",
 		Short: "Bring the database to this version",
-		Long: `Bring the database to this version: the tables that clients share, ours and the job
-queue's. Harmless to repeat, and to run beside other agents. The service does it
-itself at its start unless ADI_RUN_MIGRATIONS is false.`,
+		Long: `Bring the database to this version: the tables that clients share, and ours.
+Harmless to repeat, and to run beside other agents. The service does it itself at
+its start unless ADI_RUN_MIGRATIONS is false.`,
 		Args: arguments(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error {
 			settings, err := config.Load(a.settings, a.env)

@@ -221,9 +221,17 @@ func (s *service) run(ctx context.Context, abort <-chan struct{}, ready func(run
 	return err
 }
 
+// An order that meets faults that may pass is tried five times, over about an hour.
+const (
+	maxAttempts = 5
+	firstWait   = 20 * time.Second
+)
+
 func (s *service) work(ctx context.Context, abort <-chan struct{}) error {
 	logs := logging.Orders{Dir: s.config.OrderLogs(), Main: s.log}
-	e := engine.New(engine.Config{Workers: s.config.Workers, ShutdownTimeout: s.config.ShutdownTimeout},
+	e := engine.New(engine.Config{
+		Workers: s.config.Workers, MaxAttempts: maxAttempts, FirstWait: firstWait, ShutdownTimeout: s.config.ShutdownTimeout,
+	},
 		s.store, s.share, s.repo, logs.Open, s.log)
 	done := make(chan struct{})
 	defer close(done)

@@ -3,38 +3,43 @@ package engine
 import (
 	"context"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"biomero-importer/agent/tracking"
 )
 
-// sweepEvery is how often pending rows are looked for without having been
-// announced; a lost notification delays an order by this much.
+// sweepEvery is how often orders are looked for without having been announced: a
+// lost notification delays one by this much. What is to be tried again is not
+// announced.
 const sweepEvery = 2 * time.Second
 
-// requeueEvery is how often running orders are checked for a live job.
-const requeueEvery = 15 * time.Second
-
-// dispatcher claims pending orders, and gives back those of dead agents.
+// dispatcher takes orders up for free workers.
 type dispatcher struct {
-	store   *tracking.Store
-	enqueue tracking.Enqueue
-	log     *slog.Logger
-	wake    chan struct{}
+	store *tracking.Store
+	agent string
+	log   *slog.Logger
+	turns turns
+	wake  chan struct{} // orders may have come, or a worker is free
+
+	workers int
+	busy    atomic.Int64
+	start   func(*tracking.Work)
 }
 
-// run claims what is due, at each wake-up and each sweep.
+// run takes up what is due, at each wake-up and each sweep.
 func (d *dispatcher) run(ctx context.Context) error {
 	sweep := time.NewTicker(sweepEvery)
 	defer sweep.Stop()
 	for {
-		more, err := d.store.Claim(ctx, d.enqueue)
+		more, err := d.take(ctx)
 		switch {
 		case ctx.Err() != nil:
 			return nil
 		case err != nil:
-			d.log.WarnContext(ctx, "orders wait: they could not be claimed", slog.Any("error", err))
+			d.log.WarnContext(ctx, "orders wait: they could not be taken up", slog.Any("error", err))
 		case more:
+			d.gather(ctx)
 			continue
 		}
 		select {
@@ -46,36 +51,80 @@ func (d *dispatcher) run(ctx context.Context) error {
 	}
 }
 
-// listen wakes run when the database announces a pending row.
-func (d *dispatcher) listen(ctx context.Context) error {
-	d.store.Listen(ctx, tracking.OrdersChannel, func() {
-		select {
-		case d.wake <- struct{}{}:
-		default:
-		}
-	}, func(err error) {
-		d.log.WarnContext(ctx, "not told of new orders; sweeping for them", slog.Any("error", err))
-	})
-	return nil
-}
+// gatherTime is how long free workers wait for others to be free too.
+const gatherTime = 3 * time.Millisecond
 
-// rescue gives the jobs of dead agents back to the queue.
-func (d *dispatcher) rescue(ctx context.Context) error {
-	var requeued time.Time
-	for ; ctx.Err() == nil; pause(ctx) {
-		n, err := d.store.Rescue(ctx, d.enqueue)
-		if err == nil && time.Since(requeued) >= requeueEvery {
-			requeued = time.Now()
-			var orphans int
-			orphans, err = d.store.Requeue(ctx, d.enqueue)
-			n += orphans
-		}
-		if err != nil && ctx.Err() == nil {
-			d.log.WarnContext(ctx, "orders of dead agents wait", slog.Any("error", err))
-		}
-		if n > 0 {
-			d.log.InfoContext(ctx, "resuming orders that were interrupted", slog.Int("orders", n))
+// gather waits a moment, while there is much to do, until half of the workers are
+// free: what many orders cost together is little more than what one costs alone.
+func (d *dispatcher) gather(ctx context.Context) {
+	timer := time.NewTimer(gatherTime)
+	defer timer.Stop()
+	for 2*int(d.busy.Load()) > d.workers {
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+			return
+		case <-d.wake:
 		}
 	}
+}
+
+// take takes up as many orders as there are free workers, and reports whether
+// another try may find more.
+func (d *dispatcher) take(ctx context.Context) (more bool, err error) {
+	free := d.workers - int(d.busy.Load())
+	if free <= 0 {
+		return false, nil // a worker that ends wakes us
+	}
+	// Not to be cut short: what is taken up has to be carried out.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), takeTime)
+	defer cancel()
+	waiting, due, err := d.store.Waiting(ctx, free)
+	if err != nil {
+		return false, err
+	}
+	// What was begun before goes on first, yet a backend that fails all the time
+	// must not keep what is new from its first try.
+	fresh := 0
+	for _, share := range waiting {
+		fresh += share.Count
+	}
+	due = min(due, max((free+1)/2, free-fresh))
+	if due+fresh == 0 {
+		return false, nil
+	}
+	works, err := d.store.Take(ctx, d.agent, due, d.turns.next(waiting, free-due))
+	if err != nil {
+		return false, err
+	}
+	for _, w := range works {
+		d.busy.Add(1)
+		d.start(w)
+	}
+	return len(works) > 0, nil
+}
+
+// takeTime bounds what one try may take.
+const takeTime = 30 * time.Second
+
+// done notes that a worker is free.
+func (d *dispatcher) done() {
+	d.busy.Add(-1)
+	d.signal()
+}
+
+func (d *dispatcher) signal() {
+	select {
+	case d.wake <- struct{}{}:
+	default:
+	}
+}
+
+// listen wakes run when the database announces an order.
+func (d *dispatcher) listen(ctx context.Context) error {
+	d.store.Listen(ctx, tracking.OrdersChannel, d.signal, func(err error) {
+		d.log.WarnContext(ctx, "not told of new orders; sweeping for them", slog.Any("error", err))
+	})
 	return nil
 }

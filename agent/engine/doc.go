@@ -1,4 +1,9 @@
-// Package engine carries orders out. A dispatcher turns pending rows into jobs
-// of a River queue on the same database; workers run each job's steps, resume
-// it where a dead agent left it, and end it exactly once.
+// Package engine carries orders out. A dispatcher takes up what waits, in fair
+// turns, for as many workers as are free; a worker takes its order through the
+// steps and ends it, once, or puts it back. What an agent that is gone had taken up
+// is resumed by another.
+//
+// An agent holds a lock on the database for as long as it works. When that is lost
+// it stops what it does before anybody else may begin with it, and what it still
+// writes counts for nothing: an order belongs to its latest run.
 package engine

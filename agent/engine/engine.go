@@ -10,8 +10,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
-	"github.com/riverqueue/river"
 	"golang.org/x/sync/errgroup"
 
 	"biomero-importer/agent/tracking"
@@ -21,6 +19,8 @@ import (
 // Config is the engine's settings.
 type Config struct {
 	Workers         int           // orders carried out at the same time
+	MaxAttempts     int           // how often a fault that may pass is met before the order fails
+	FirstWait       time.Duration // the pause after the first such; each later one is five times as long, up to 40 minutes
 	ShutdownTimeout time.Duration // how long running orders may go on once Run's context ends
 }
 
@@ -57,7 +57,7 @@ func New(c Config, store *tracking.Store, share *importer.Share, backend Backend
 // resumed by whoever runs next.
 func (e *Engine) Abort() { e.once.Do(func() { close(e.abort) }) }
 
-// errLockLost ends a session whose hold on its jobs is gone.
+// errLockLost ends a session whose hold on its orders is gone.
 var errLockLost = errors.New("the agent's lock is lost")
 
 // Run takes and carries out orders until ctx ends, then lets running ones
@@ -68,7 +68,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		err := e.session(ctx)
 		if err != nil && ctx.Err() == nil {
 			e.log.WarnContext(ctx, "the engine lost the database and starts again", slog.Any("error", err))
-			pause(ctx)
+			pause(ctx, time.Second)
 		}
 	}
 	return nil
@@ -82,24 +82,28 @@ func (e *Engine) session(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = hold.Release(context.WithoutCancel(ctx)) }()
-	client, err := e.newClient(name)
-	if err != nil {
-		return err
-	}
-	// Jobs do not end with ctx: Stop below gives them their time.
-	if err := client.Start(context.WithoutCancel(ctx)); err != nil {
-		return fmt.Errorf("starting the job queue: %w", err)
-	}
 	e.log.DebugContext(ctx, "taking orders", slog.String("agent", name), slog.Int("workers", e.config.Workers))
-	d := &dispatcher{store: e.store, enqueue: enqueuer(client), log: e.log, wake: make(chan struct{}, 1)}
+	lasting := context.WithoutCancel(ctx)
+	// Orders do not end with ctx: drain gives them their time.
+	jobs, cancelJobs := context.WithCancel(lasting)
+	defer cancelJobs()
+	var workers sync.WaitGroup
+	d := &dispatcher{store: e.store, agent: name, log: e.log, wake: make(chan struct{}, 1), workers: e.config.Workers}
+	d.start = func(w *tracking.Work) {
+		free := sync.OnceFunc(d.done)
+		workers.Go(func() {
+			defer free()
+			e.carryOut(jobs, w, free)
+		})
+	}
 	taking, stopTaking := context.WithCancel(ctx)
 	defer stopTaking()
 	group, groupCtx := errgroup.WithContext(taking)
 	group.Go(func() error { return d.run(groupCtx) })
 	group.Go(func() error { return d.listen(groupCtx) })
-	group.Go(func() error { return d.rescue(groupCtx) })
-	// The lock is watched until the last job has ended.
-	watching, stopWatching := context.WithCancel(context.WithoutCancel(ctx))
+	group.Go(func() error { return (&rescuer{store: e.store, log: e.log}).run(groupCtx) })
+	// The lock is watched until the last order has ended.
+	watching, stopWatching := context.WithCancel(lasting)
 	defer stopWatching()
 	lost, watched := make(chan error, 1), make(chan struct{})
 	go func() {
@@ -108,62 +112,52 @@ func (e *Engine) session(ctx context.Context) error {
 	}()
 	select {
 	case <-ctx.Done():
-		err = nil
-		if !e.drain(ctx, client, lost) {
-			err = errLockLost
-		}
 	case err = <-lost:
-		cancelJobs(ctx, client)
+		cancelJobs()
+		lost <- err // for drain
 	}
 	stopTaking()
+	err = errors.Join(err, ignoreCancel(group.Wait()))
+	idle := make(chan struct{})
+	go func() {
+		defer close(idle)
+		workers.Wait()
+	}()
+	err = errors.Join(err, e.drain(ctx, cancelJobs, idle, lost))
 	stopWatching()
 	<-watched // before the lock's connection is closed
-	return errors.Join(err, ignoreCancel(group.Wait()))
+	return err
 }
 
-// drain lets running jobs end, and reports whether the lock held meanwhile.
-func (e *Engine) drain(ctx context.Context, client *river.Client[pgx.Tx], lost <-chan error) bool {
-	// Stop returns when all jobs have ended, at the latest a moment after
-	// SoftStopTimeout has cancelled them.
-	bound, cancel := context.WithTimeout(context.WithoutCancel(ctx), e.config.ShutdownTimeout+cancelGrace)
-	defer cancel()
-	stopped := make(chan error, 1)
-	go func() { stopped <- client.Stop(bound) }()
-	held := true
+// drain lets running orders end, for as long as the lock holds, and then cancels
+// them.
+func (e *Engine) drain(ctx context.Context, cancelJobs func(), idle <-chan struct{}, lost <-chan error) (err error) {
+	late := time.NewTimer(e.config.ShutdownTimeout)
+	defer late.Stop()
 	select {
-	case err := <-stopped:
-		e.complain(ctx, err)
-		return held
+	case <-idle:
+		return nil
+	case <-late.C:
 	case <-e.abort:
-	case err := <-lost:
-		e.log.WarnContext(ctx, "the lock went while orders were ending", slog.Any("error", err))
-		held = false
+	case err = <-lost:
 	}
-	cancelJobs(ctx, client)
-	cancel()
-	e.complain(ctx, <-stopped)
-	return held
+	cancelJobs()
+	late.Reset(cancelGrace)
+	select {
+	case <-idle:
+	case <-late.C: // what does not return is fenced: its orders are another run's by then
+		e.log.WarnContext(ctx, "some orders did not stop in time; they are resumed at the next start")
+	}
+	return err
 }
 
-func (e *Engine) complain(ctx context.Context, err error) {
-	if err != nil {
-		e.log.WarnContext(ctx, "some orders did not stop in time; they are resumed at the next start", slog.Any("error", err))
-	}
-}
-
-// cancelGrace is how long cancelled jobs have to return.
+// cancelGrace is how long cancelled orders have to return.
 const cancelGrace = 10 * time.Second
-
-func cancelJobs(ctx context.Context, client *river.Client[pgx.Tx]) {
-	bound, cancel := context.WithTimeout(context.WithoutCancel(ctx), cancelGrace)
-	defer cancel()
-	_ = client.StopAndCancel(bound) // a job that does not return is fenced by its lost hold
-}
 
 // watch returns when the lock is lost or ctx ends.
 func watch(ctx context.Context, hold *tracking.Hold) error {
-	for pause(ctx) {
-		if err := hold.Check(ctx); err != nil {
+	for pause(ctx, lockEvery) {
+		if err := hold.Check(ctx); err != nil && ctx.Err() == nil {
 			return errors.Join(errLockLost, err)
 		}
 	}
@@ -180,9 +174,9 @@ func agentName() string {
 	return fmt.Sprintf("%.60s-%d-%s", host, os.Getpid(), uuid.NewString()[:8])
 }
 
-// pause waits for a second and reports whether ctx still holds.
-func pause(ctx context.Context) bool {
-	timer := time.NewTimer(time.Second)
+// pause waits and reports whether ctx still holds.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():

@@ -75,6 +75,7 @@ func (f *fixture) start(c engine.Config, b engine.Backend) (e *engine.Engine, st
 	if c.Workers == 0 {
 		c.Workers = 4
 	}
+	c.MaxAttempts, c.FirstWait = 5, 10*time.Millisecond
 	log := slog.New(slog.NewTextHandler(f.t.Output(), nil))
 	e = engine.New(c, f.store, f.share, b, func(string) (*slog.Logger, func() error, error) {
 		return log, func() error { return nil }, nil

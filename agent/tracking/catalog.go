@@ -60,63 +60,56 @@ func (c Catalog) findOrMake(ctx context.Context, find, makeIt string, args ...an
 	return id, c.store.pool.QueryRow(ctx, find, args...).Scan(&id)
 }
 
+// Of imports, a number each from 1, and their sources with the same number.
+const givenFilesets = `given AS (
+    SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[]) WITH ORDINALITY AS g (uuid, prefix, type, container, n)
+), source AS (
+    SELECT * FROM unnest($5::int[], $6::bytea[], $7::text[], $8::text[]) WITH ORDINALITY AS s (n, key, path, link, place)
+)`
+
 const knownFilesets = `
-SELECT f.source, f.id, f.link,
+WITH ` + givenFilesets + `
+SELECT g.n, f.source, f.id, f.link,
        ARRAY (SELECT i.id FROM importer.repository_images i WHERE i.fileset_id = f.id ORDER BY i.id),
        ARRAY (SELECT p.id FROM importer.repository_plates p WHERE p.fileset_id = f.id ORDER BY p.id)
-FROM unnest($2::bytea[]) WITH ORDINALITY AS n (key, place)
-JOIN importer.repository_filesets f ON f.order_uuid = $1 AND f.source_key = n.key
-ORDER BY n.place`
+FROM source s JOIN given g ON g.n = s.n
+JOIN importer.repository_filesets f ON f.order_uuid = g.uuid AND f.source_key = s.key
+ORDER BY s.place`
 
 const newFilesets = `
-WITH prefix AS (
-    INSERT INTO importer.repository_prefixes (prefix) VALUES ($2) RETURNING id
+WITH ` + givenFilesets + `, prefix AS (
+    INSERT INTO importer.repository_prefixes (prefix) SELECT prefix FROM given ORDER BY n RETURNING id, prefix
 ), made AS (
     INSERT INTO importer.repository_filesets (order_uuid, source_key, source, prefix_id, link, container_type, container_id)
-    SELECT $1, n.key, n.source, prefix.id, n.link, $6, $7
-    FROM prefix, unnest($3::bytea[], $4::text[], $5::text[]) WITH ORDINALITY AS n (key, source, link, place)
-    ORDER BY n.place
+    SELECT g.uuid, s.key, s.path, prefix.id, s.link, g.type, g.container
+    FROM source s JOIN given g ON g.n = s.n JOIN prefix ON prefix.prefix = g.prefix
+    ORDER BY s.place
     ON CONFLICT (order_uuid, source_key) DO NOTHING
-    RETURNING id, source_key, source, link
+    RETURNING id, order_uuid, source_key, source, link
 ), plates AS (
     INSERT INTO importer.repository_plates (fileset_id, name)
-    SELECT made.id, n.name FROM made JOIN unnest($8::bytea[], $9::text[]) AS n (key, name) ON n.key = made.source_key
+    SELECT made.id, x.name FROM unnest($9::text[], $10::bytea[], $11::text[]) AS x (uuid, key, name)
+    JOIN made ON made.source_key = x.key AND made.order_uuid = x.uuid
     RETURNING id, fileset_id
 ), images AS (
     INSERT INTO importer.repository_images (fileset_id, name)
-    SELECT made.id, n.name
-    FROM made JOIN unnest($10::bytea[], $11::text[]) WITH ORDINALITY AS n (key, name, place) ON n.key = made.source_key
-    ORDER BY n.place
+    SELECT made.id, x.name FROM unnest($12::text[], $13::bytea[], $14::text[]) WITH ORDINALITY AS x (uuid, key, name, place)
+    JOIN made ON made.source_key = x.key AND made.order_uuid = x.uuid
+    ORDER BY x.place
     RETURNING id, fileset_id
 ), plate_ids AS (SELECT fileset_id, array_agg(id ORDER BY id) AS ids FROM plates GROUP BY fileset_id
 ), image_ids AS (SELECT fileset_id, array_agg(id ORDER BY id) AS ids FROM images GROUP BY fileset_id)
-SELECT made.source, made.id, made.link, coalesce(i.ids, '{}'), coalesce(p.ids, '{}')
-FROM made LEFT JOIN image_ids i ON i.fileset_id = made.id LEFT JOIN plate_ids p ON p.fileset_id = made.id
+SELECT g.n, made.source, made.id, made.link, coalesce(i.ids, '{}'), coalesce(p.ids, '{}')
+FROM made JOIN given g ON g.uuid = made.order_uuid
+LEFT JOIN image_ids i ON i.fileset_id = made.id LEFT JOIN plate_ids p ON p.fileset_id = made.id
 ORDER BY made.id`
 
-// Record implements repository.Catalog. The usual case, all new, is one
-// statement and so one transaction.
+// Record implements repository.Catalog. Imports that are recorded at the same time
+// share a transaction. The usual case, all new, is one statement.
 func (c Catalog) Record(ctx context.Context, i repository.Import) ([]repository.Fileset, error) {
-	keys := make([][]byte, len(i.Sources))
-	var plateKeys, imageKeys [][]byte
-	var sources, links, plates, images []string
-	for n, s := range i.Sources {
-		keys[n] = hash(strings.Join([]string{s.Path, i.User, i.Group, string(i.Type), strconv.FormatInt(i.Container, 10)}, "\x00"))
-		sources, links = append(sources, s.Path), append(links, i.Prefix+"/"+s.Link)
-		for _, name := range s.Plates {
-			plateKeys, plates = append(plateKeys, keys[n]), append(plates, name)
-		}
-		for _, name := range s.Images {
-			imageKeys, images = append(imageKeys, keys[n]), append(images, name)
-		}
-	}
-	made, err := c.filesets(ctx, newFilesets, i.Order, i.Prefix, keys, sources, links, string(i.Type), i.Container,
-		plateKeys, plates, imageKeys, images)
+	made, err := c.store.recording.Do(ctx, i, nil)
 	if isViolation(err, "repository_prefixes_prefix_key") {
 		return nil, repository.ErrPrefixTaken
-	}
-	if err == nil && len(made) < len(keys) {
-		made, err = c.filesets(ctx, knownFilesets, i.Order, keys)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("recording the filesets of order %s: %w", i.Order, err)
@@ -124,14 +117,69 @@ func (c Catalog) Record(ctx context.Context, i repository.Import) ([]repository.
 	return made, nil
 }
 
-func (c Catalog) filesets(ctx context.Context, sql string, args ...any) ([]repository.Fileset, error) {
-	rows, err := c.store.pool.Query(ctx, sql, args...)
+// maxRecorded bounds the imports of one transaction.
+const maxRecorded = 64
+
+// record records imports, of several orders or of one.
+func (s *Store) record(ctx context.Context, imports []repository.Import) ([][]repository.Fileset, error) {
+	var uuids, prefixes, types []string
+	var containers []int64
+	var numbers []int
+	var keys, plateKeys, imageKeys [][]byte
+	var paths, links, plateOrders, plates, imageOrders, images []string
+	wanted, known := 0, map[string]bool{}
+	for n := range imports {
+		i := &imports[n]
+		if known[i.Order] { // two results of one order could not be told apart
+			return s.recordApart(ctx, imports, n)
+		}
+		known[i.Order] = true
+		uuids, prefixes, types, containers = append(uuids, i.Order), append(prefixes, i.Prefix), append(types, string(i.Type)), append(containers, i.Container)
+		for _, source := range i.Sources {
+			key := hash(strings.Join([]string{source.Path, i.User, i.Group, string(i.Type), strconv.FormatInt(i.Container, 10)}, "\x00"))
+			numbers, keys, paths, links = append(numbers, n+1), append(keys, key), append(paths, source.Path), append(links, i.Prefix+"/"+source.Link)
+			for _, name := range source.Plates {
+				plateOrders, plateKeys, plates = append(plateOrders, i.Order), append(plateKeys, key), append(plates, name)
+			}
+			for _, name := range source.Images {
+				imageOrders, imageKeys, images = append(imageOrders, i.Order), append(imageKeys, key), append(images, name)
+			}
+		}
+		wanted += len(i.Sources)
+	}
+	given := []any{uuids, prefixes, types, containers, numbers, keys, paths, links}
+	made, got, err := s.filesets(ctx, len(imports), newFilesets, append(given, plateOrders, plateKeys, plates, imageOrders, imageKeys, images)...)
+	if err == nil && got < wanted {
+		made, _, err = s.filesets(ctx, len(imports), knownFilesets, given...)
+	}
+	return made, err
+}
+
+// recordApart records those from n on after the others.
+func (s *Store) recordApart(ctx context.Context, imports []repository.Import, n int) ([][]repository.Fileset, error) {
+	first, err := s.record(ctx, imports[:n])
 	if err != nil {
 		return nil, err
 	}
-	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (f repository.Fileset, err error) {
-		return f, row.Scan(&f.Source, &f.ID, &f.Link, &f.Images, &f.Plates)
+	rest, err := s.record(ctx, imports[n:])
+	return append(first, rest...), err
+}
+
+func (s *Store) filesets(ctx context.Context, of int, sql string, args ...any) (made [][]repository.Fileset, count int, err error) {
+	rows, err := s.pool.Query(ctx, sql, args...)
+	if err != nil {
+		return nil, 0, err
+	}
+	made = make([][]repository.Fileset, of)
+	var n int
+	var f repository.Fileset
+	_, err = pgx.ForEachRow(rows, []any{&n, &f.Source, &f.ID, &f.Link, &f.Images, &f.Plates}, func() error {
+		made[n-1] = append(made[n-1], f)
+		f.Images, f.Plates = nil, nil
+		count++
+		return nil
 	})
+	return made, count, err
 }
 
 // hash is an index key for a path of any length and content.

@@ -28,7 +28,7 @@ func TestPlace_recordsDropsAndTheirOrderTogether(t *testing.T) {
 	d := tracking.Drop{Path: "/data/a.tif", Kind: tracking.DropFile, Size: 5, ModTime: 6, State: tracking.DropTaken, UUID: o.UUID}
 	require.NoError(t, f.Place(t.Context(), []tracking.Drop{d}, []tracking.NewOrder{o}))
 	require.ErrorIs(t, f.Place(t.Context(), []tracking.Drop{d}, []tracking.NewOrder{newOrder("/data/a.tif")}), tracking.ErrDropChanged)
-	require.Equal(t, []tracking.Attempt{{UUID: o.UUID, Number: 1}}, f.claim())
+	require.Equal(t, []attempt{{o.UUID, 1}}, attempts(f.take()))
 
 	found, err := f.Drops(t.Context(), []string{"/data/a.tif", "/data/b.tif"})
 	require.NoError(t, err)
@@ -76,9 +76,7 @@ func TestSubmit_keepsTheConverter(t *testing.T) {
 		Params: map[string]any{"n": 1, "deep": map[string]any{"x": []any{true, nil}}},
 	}
 	require.NoError(t, f.Submit(t.Context(), o))
-	a := f.claim()[0]
-	work, err := f.Begin(t.Context(), f.job(o.UUID), a)
-	require.NoError(t, err)
+	work := f.take()[0]
 	require.NoError(t, work.Faulty)
 	require.Equal(t, o.Files, work.Order.Files)
 	require.Equal(t, "lab/convert:v1", work.Order.Converter.Container)
@@ -130,11 +128,9 @@ func TestReport_tellsEachChangeOfAManifest(t *testing.T) {
 	m.Version, m.State, m.Reason, m.UUID = 2, tracking.DropTaken, "", o.UUID
 	require.NoError(t, f.Place(t.Context(), []tracking.Drop{m}, []tracking.NewOrder{o}))
 	require.Equal(t, order.Pending, next().Status.Stage)
-	a := f.claim()[0]
-	_, err = f.Begin(t.Context(), f.job(o.UUID), a)
-	require.NoError(t, err)
+	w := f.take()[0]
 	require.Equal(t, order.Started, next().Status.Stage)
-	require.NoError(t, f.end(a, tracking.Outcome{Stage: order.Completed}))
+	require.NoError(t, f.end(tracking.End{Job: w.Job, Stage: order.Completed}))
 	require.Equal(t, order.Completed, next().Status.Stage)
 }
 
@@ -166,7 +162,7 @@ func TestRecent_isNewestFirstAndIncludesWaitingOrders(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	taken := f.insert(`["/data/a.tif"]`)
-	f.claim()
+	f.take()
 	waiting := f.insert(`["/data/b.tif"]`)
 	list, err := f.Recent(t.Context(), 10)
 	require.NoError(t, err)

@@ -66,62 +66,48 @@ func (f fixture) insert(files string) (id string) {
 	return id
 }
 
-// agent is the River client that the tests' jobs run on.
+// agent is who takes the tests' orders up.
 const agent = "test-agent"
 
-// enqueue stands in for River: each attempt gets a job that runs at once.
-func enqueue(ctx context.Context, tx pgx.Tx, due []tracking.Attempt) (jobs []int64, err error) {
-	for _, a := range due {
-		var id int64
-		err := tx.QueryRow(ctx, `INSERT INTO importer.river_job (state, attempt, max_attempts, attempted_at, attempted_by, args, kind)
-			VALUES ('running', 1, 5, now(), ARRAY[$1], jsonb_build_object('uuid', $2::text, 'attempt', $3::int), 'order')
-			RETURNING id`, agent, a.UUID, a.Number).Scan(&id)
-		if err != nil {
-			return nil, err
-		}
-		jobs = append(jobs, id)
+// takeAs has an agent take up all that waits.
+func (f fixture) takeAs(agent string) []*tracking.Work {
+	f.t.Helper()
+	const many = 100_000
+	waiting, due, err := f.Waiting(f.t.Context(), many)
+	require.NoError(f.t, err)
+	works, err := f.Take(f.t.Context(), agent, due, waiting)
+	require.NoError(f.t, err)
+	return works
+}
+
+func (f fixture) take() []*tracking.Work {
+	f.t.Helper()
+	return f.takeAs(agent)
+}
+
+// attempt is what was taken up, as far as tests compare it.
+type attempt struct {
+	uuid   string
+	number int
+}
+
+func attempts(works []*tracking.Work) (list []attempt) {
+	for _, w := range works {
+		list = append(list, attempt{w.Job.UUID, w.Attempt})
 	}
-	return jobs, nil
+	return list
 }
 
-// claim takes all due orders and returns the attempts.
-func (f fixture) claim() (claimed []tracking.Attempt) {
+// begun is an order of one file that was taken up.
+func (f fixture) begun() *tracking.Work {
 	f.t.Helper()
-	_, err := f.Claim(f.t.Context(), func(ctx context.Context, tx pgx.Tx, due []tracking.Attempt) ([]int64, error) {
-		claimed = append(claimed, due...)
-		return enqueue(ctx, tx, due)
-	})
-	require.NoError(f.t, err)
-	return claimed
+	f.insert(`["/data/a.tif"]`)
+	works := f.take()
+	require.Len(f.t, works, 1)
+	return works[0]
 }
 
-// job is the job of an order's current attempt.
-func (f fixture) job(id string) tracking.Job {
-	f.t.Helper()
-	j := tracking.Job{Agent: agent}
-	require.NoError(f.t, f.Pool().QueryRow(f.t.Context(), `SELECT j.id, j.attempted_at
-		FROM importer.orders o JOIN importer.river_job j ON j.id = o.job_id WHERE o.uuid = $1`, id).Scan(&j.ID, &j.Since))
-	return j
-}
-
-// begun is an order of one file, whose attempt a worker has begun.
-func (f fixture) begun() (id string, a tracking.Attempt) {
-	f.t.Helper()
-	id = f.insert(`["/data/a.tif"]`)
-	a = f.claim()[0]
-	_, err := f.Begin(f.t.Context(), f.job(id), a)
-	require.NoError(f.t, err)
-	return id, a
-}
-
-// end ends an attempt that has begun.
-func (f fixture) end(a tracking.Attempt, out tracking.Outcome) error {
-	job := f.job(a.UUID)
-	return f.Finish(f.t.Context(), job, a, out, func(ctx context.Context, tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, `UPDATE importer.river_job SET state = 'completed', finalized_at = now() WHERE id = $1`, job.ID)
-		return err
-	})
-}
+func (f fixture) end(e tracking.End) error { return f.Finish(f.t.Context(), e, nil) }
 
 // stages is the order's rows in the order in which clients see them.
 func (f fixture) stages(id string) []string {

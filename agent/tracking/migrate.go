@@ -7,19 +7,18 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"math"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
-	"github.com/riverqueue/river/riverdriver/riverpgxv5"
-	"github.com/riverqueue/river/rivermigrate"
 
 	"biomero-importer/agent/order"
 )
 
-// Schema is where everything of ours lives, River's tables included.
+// Schema is where everything of ours lives.
 const Schema = "importer"
 
 //go:embed migrations/*.sql
@@ -30,10 +29,17 @@ var migrations embed.FS
 const migrationLock = `pg_advisory_lock(hashtext('omeroadi_migrations'))`
 
 // Migrate brings the database at url to the shape that this program needs: the
-// clients' tables, ours and River's. It may run any number of times, by any
+// clients' tables and ours. It may run any number of times, by any
 // number of agents at once, on an empty database, on one that the web plugin
 // made, or on one with history.
-func Migrate(ctx context.Context, url string, log *slog.Logger) (err error) {
+func Migrate(ctx context.Context, url string, log *slog.Logger) error {
+	return migrate(ctx, url, newest, log)
+}
+
+// newest stands for the version of the last migration.
+const newest = math.MaxInt64
+
+func migrate(ctx context.Context, url string, version int64, log *slog.Logger) (err error) {
 	// Every client of a table would queue behind a migration that waits for one.
 	pool, err := connect(ctx, url, 3, "lock_timeout", "10s")
 	if err != nil {
@@ -60,16 +66,9 @@ func Migrate(ctx context.Context, url string, log *slog.Logger) (err error) {
 			return classified("creating the schema "+Schema, err)
 		}
 	}
-	applied, err := migrateOurs(ctx, pool, log)
+	applied, err := migrateOurs(ctx, pool, version, log)
 	if err != nil {
 		return err
-	}
-	river, err := rivermigrate.New(riverpgxv5.New(pool), &rivermigrate.Config{Schema: Schema, Logger: log})
-	if err != nil {
-		return fmt.Errorf("preparing the queue's migrations: %w", err)
-	}
-	if _, err := river.Migrate(ctx, rivermigrate.DirectionUp, nil); err != nil {
-		return fmt.Errorf("migrating the queue's tables: %w", err)
 	}
 	if applied == 0 {
 		return nil
@@ -77,7 +76,7 @@ func Migrate(ctx context.Context, url string, log *slog.Logger) (err error) {
 	return reportStrays(ctx, conn, log)
 }
 
-func migrateOurs(ctx context.Context, pool *pgxpool.Pool, log *slog.Logger) (count int, err error) {
+func migrateOurs(ctx context.Context, pool *pgxpool.Pool, version int64, log *slog.Logger) (count int, err error) {
 	db := stdlib.OpenDBFromPool(pool)
 	defer func() { err = errors.Join(err, db.Close()) }()
 	files, err := fs.Sub(migrations, "migrations")
@@ -89,7 +88,7 @@ func migrateOurs(ctx context.Context, pool *pgxpool.Pool, log *slog.Logger) (cou
 	if err != nil {
 		return 0, fmt.Errorf("reading the embedded migrations: %w", err)
 	}
-	applied, err := ours.Up(ctx)
+	applied, err := ours.UpTo(ctx, version)
 	if err != nil {
 		return 0, classified("migrating the tracking tables", err)
 	}
@@ -143,17 +142,6 @@ func (s *Store) Verify(ctx context.Context) error {
 		return fmt.Errorf("reading the database's version: %w", err)
 	}
 	if version < len(names) {
-		return missing
-	}
-	river, err := rivermigrate.New(riverpgxv5.New(s.pool), &rivermigrate.Config{Schema: Schema})
-	if err != nil {
-		return fmt.Errorf("preparing the queue's migrations: %w", err)
-	}
-	found, err := river.Validate(ctx, nil)
-	if err != nil {
-		return fmt.Errorf("checking the queue's tables: %w", err)
-	}
-	if !found.OK {
 		return missing
 	}
 	return nil

@@ -66,12 +66,35 @@ func TestMigrate_fromEachStartingState(t *testing.T) {
 			}, f.column(`SELECT column_name FROM information_schema.columns
 				WHERE table_schema = 'public' AND table_name = 'imports' ORDER BY column_name`))
 			var due []string
-			for _, a := range f.claim() {
-				due = append(due, a.UUID)
+			for _, w := range f.take() {
+				due = append(due, w.Job.UUID)
 			}
 			require.Equal(t, tc.due, due)
 		})
 	}
+}
+
+// Orders that a version with a job queue of its own had taken up go on.
+func TestMigrate_resumesWhatAnEarlierVersionTookUp(t *testing.T) {
+	t.Parallel()
+	url := trackingtest.EmptyURL(t)
+	f := fixture{Store: open(t, url), t: t}
+	require.NoError(t, tracking.MigrateTo(t.Context(), url, 5))
+	f.exec(`CREATE TABLE importer.river_job (id BIGSERIAL)`)
+	queued, running, ended, waiting := f.insert(`["/data/a.tif"]`), f.insert(`["/data/a.tif"]`), f.insert(`["/data/a.tif"]`), f.insert(`["/data/a.tif"]`)
+	f.exec(`INSERT INTO importer.orders (uuid, import_id, attempt, state, job_id, started_at)
+		SELECT uuid, id, 1, CASE uuid WHEN $1 THEN 'queued' WHEN $2 THEN 'running' ELSE 'completed' END, id,
+		       CASE uuid WHEN $1 THEN NULL ELSE now() END
+		FROM public.imports WHERE uuid IN ($1, $2, $3)`, queued, running, ended)
+	f.exec(`DELETE FROM importer.inbox WHERE uuid <> $1`, waiting)
+	f.exec(`INSERT INTO public.imports (group_name, user_name, destination_id, destination_type, stage, uuid, files)
+		VALUES ('Demo', 'ada', '151', 'Dataset', 'Import Started', $1, '["/data/a.tif"]')`, running)
+	require.NoError(t, tracking.Migrate(t.Context(), url, slog.New(slog.DiscardHandler)))
+	require.ElementsMatch(t, []attempt{{queued, 1}, {running, 1}, {waiting, 1}}, attempts(f.take()))
+	for _, id := range []string{queued, running, waiting} {
+		require.Equal(t, []string{"Import Pending", "Import Started"}, f.stages(id))
+	}
+	require.Empty(t, f.column(`SELECT relname FROM pg_class WHERE relname LIKE 'river%'`))
 }
 
 func TestMigrate_byAgentsAtOnce(t *testing.T) {

@@ -76,7 +76,7 @@ func status(ctx context.Context, q querier, uuid string) (*Status, error) {
 	if err != nil {
 		return nil, err
 	}
-	if st.Files, err = queryFiles(ctx, q, uuid); err != nil {
+	if st.Files, err = allFiles(ctx, q, uuid); err != nil {
 		return nil, err
 	}
 	err = q.QueryRow(ctx, `SELECT metadata, metadata_file FROM importer.requests WHERE uuid = $1`, uuid).Scan(&st.Metadata, &st.MetadataFile)
@@ -84,6 +84,35 @@ func status(ctx context.Context, q querier, uuid string) (*Status, error) {
 		return nil, err
 	}
 	return &st, nil
+}
+
+// allFiles is each file that an attempt at an order has been made of: those that
+// it has decided on, and the pending rest.
+func allFiles(ctx context.Context, q querier, uuid string) ([]File, error) {
+	var column string
+	err := q.QueryRow(ctx, `SELECT p.files FROM importer.orders o JOIN public.imports p ON p.id = o.import_id AND p.uuid = o.uuid
+		WHERE o.uuid = $1`, uuid).Scan(&column)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return nil, err
+	}
+	known, err := queryFiles(ctx, q, uuid)
+	if err != nil {
+		return nil, err
+	}
+	paths, err := order.DecodePaths(column)
+	if err != nil { // its row is gone, or cannot be understood
+		return known[uuid], nil //nolint:nilerr // what is decided is all there is to show
+	}
+	files := make([]File, len(paths))
+	for i, path := range paths {
+		files[i] = File{Ordinal: i, Path: text(path), State: FilePending}
+	}
+	for _, f := range known[uuid] {
+		if f.Ordinal < len(files) {
+			files[f.Ordinal] = f
+		}
+	}
+	return files, nil
 }
 
 // Submit places an order as any other client would: it inserts a pending row.
@@ -106,7 +135,7 @@ func (s *Store) Retry(ctx context.Context, uuid string) error {
 	err = s.pool.QueryRow(ctx, `SELECT coalesce((SELECT import_id FROM importer.orders WHERE uuid = $1),
 		(SELECT min(id) FROM public.imports WHERE uuid = $1))`, uuid).Scan(&row)
 	if err == nil {
-		_, err = s.pool.Exec(ctx, appendStage, row, order.Pending, nil, nil, uuid)
+		_, err = s.pool.Exec(ctx, appendStages, []string{uuid}, []int64{row}, []string{string(order.Pending)}, []*string{nil}, []*string{nil})
 	}
 	if err != nil {
 		return fmt.Errorf("retrying order %s: %w", uuid, err)

@@ -12,12 +12,16 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"biomero-importer/agent/group"
 	"biomero-importer/agent/order"
+	"biomero-importer/importer/repository"
 )
 
 // Store is the database. Its methods may be called concurrently.
 type Store struct {
-	pool *pgxpool.Pool
+	pool      *pgxpool.Pool
+	recording *group.Group[repository.Import, []repository.Fileset]
+	ending    *group.Group[End, bool]
 }
 
 // Open connects to the database at url (a PostgreSQL URL or keyword string)
@@ -27,13 +31,15 @@ func Open(ctx context.Context, url string, conns int) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Store{pool: pool}, nil
+	s := &Store{pool: pool}
+	s.recording, s.ending = group.New(maxRecorded, s.record), group.New(maxEnds, s.finish)
+	return s, nil
 }
 
 // Close ends all connections.
 func (s *Store) Close() { s.pool.Close() }
 
-// Pool is the connections, for the job queue that shares them.
+// Pool is the connections, for who looks at what was written.
 func (s *Store) Pool() *pgxpool.Pool { return s.pool }
 
 // connect opens the pool; settings are names and values for its sessions. It
@@ -53,6 +59,12 @@ func connect(ctx context.Context, url string, conns int, settings ...string) (*p
 	params["search_path"] = "pg_catalog"
 	// What is asked for takes milliseconds: less than compiling the query does.
 	params["jit"] = "off"
+	// Tables grow from nothing to millions of rows between two looks of the planner,
+	// while its plans are kept: what reads a whole table, or joins by it, is never
+	// what is wanted where an index serves.
+	params["enable_seqscan"], params["enable_mergejoin"] = "off", "off"
+	// Planning takes as long as what is asked for.
+	params["plan_cache_mode"] = "force_generic_plan"
 	// An agent whose machine or network is gone must lose its lock in seconds.
 	params["tcp_keepalives_idle"], params["tcp_keepalives_interval"], params["tcp_keepalives_count"] = "5", "3", "3"
 	// A partition must not leave a transaction of ours holding locks.

@@ -11,9 +11,8 @@ import (
 
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/rivermigrate"
 	"golang.org/x/sync/errgroup"
-
-	"biomero-importer/agent/tracking"
 )
 
 // orders inserts n orders at once and waits for all, for each number of workers.
@@ -85,11 +84,18 @@ func (m *machine) riverRate(ctx context.Context, n, workers int) (float64, error
 		return 0, err
 	}
 	defer pool.Close()
+	migrator, err := rivermigrate.New(riverpgxv5.New(pool), &rivermigrate.Config{Logger: quiet})
+	if err != nil {
+		return 0, err
+	}
+	if _, err := migrator.Migrate(ctx, rivermigrate.DirectionUp, nil); err != nil {
+		return 0, err
+	}
 	worker := &noop{done: make(chan struct{}, n)}
 	registered := river.NewWorkers()
 	river.AddWorker(registered, worker)
 	client, err := river.NewClient(riverpgxv5.New(pool), &river.Config{
-		Schema: tracking.Schema, FetchCooldown: time.Millisecond, Logger: quiet, Workers: registered,
+		FetchCooldown: time.Millisecond, Logger: quiet, Workers: registered,
 		Queues: map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: workers}},
 	})
 	if err != nil {

@@ -1,0 +1,65 @@
+package engine
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"time"
+
+	"biomero-importer/agent/tracking"
+)
+
+// graceTime is how long an agent has to be without its lock before its orders are
+// taken up by others. One that is alive notices within lockEvery and stops what it
+// does, see session.
+const graceTime = 4 * time.Second
+
+// lockEvery is how often an agent looks whether it still has its lock.
+const lockEvery = 500 * time.Millisecond
+
+// rescuer finds the orders of agents that are gone.
+type rescuer struct {
+	store *tracking.Store
+	log   *slog.Logger
+	since map[string]time.Time // since when agents have been seen without their lock
+}
+
+func (r *rescuer) run(ctx context.Context) error {
+	r.since = map[string]time.Time{}
+	for ; ctx.Err() == nil; pause(ctx, time.Second) {
+		n, err := r.rescue(ctx)
+		if err != nil && ctx.Err() == nil {
+			r.log.WarnContext(ctx, "orders of agents that are gone wait", slog.Any("error", err))
+			clear(r.since) // nobody was seen meanwhile
+		}
+		if n > 0 {
+			r.log.InfoContext(ctx, "resuming orders that were interrupted", slog.Int("orders", n))
+		}
+	}
+	return nil
+}
+
+func (r *rescuer) rescue(ctx context.Context) (int, error) {
+	dead, err := r.store.Dead(ctx)
+	if err != nil {
+		return 0, err
+	}
+	now := time.Now()
+	for name := range r.since {
+		if !slices.Contains(dead, name) {
+			delete(r.since, name)
+		}
+	}
+	var gone []string
+	for _, name := range dead {
+		if since, seen := r.since[name]; !seen {
+			r.since[name] = now
+		} else if now.Sub(since) >= graceTime {
+			gone = append(gone, name)
+		}
+	}
+	if len(gone) == 0 {
+		return 0, nil
+	}
+	return r.store.Rescue(ctx, gone)
+}

@@ -1,0 +1,91 @@
+package group
+
+import (
+	"context"
+	"sync"
+)
+
+// Group gathers calls. Its methods may be called concurrently.
+type Group[In, Out any] struct {
+	max int
+	do  func(ctx context.Context, lot []In) ([]Out, error)
+
+	mu      sync.Mutex
+	busy    bool // a lot is being done
+	waiting []*call[In, Out]
+}
+
+type call[In, Out any] struct {
+	in   In
+	out  Out
+	err  error
+	lead chan struct{} // it is to do the next lot, of which it is the first
+	done chan struct{}
+}
+
+// New makes a group of up to most calls at a time. do answers each of a lot in
+// its place; its error is that of all of them, unless there are several: then
+// each is done again for itself, so that none fails for another's fault. It must
+// not be harmed by being called twice.
+func New[In, Out any](most int, do func(ctx context.Context, lot []In) ([]Out, error)) *Group[In, Out] {
+	return &Group[In, Out]{max: most, do: do}
+}
+
+// Do has in done with others and returns what became of it. handed, if any, is
+// called once in is sure to be done. It does not end with ctx.
+func (g *Group[In, Out]) Do(ctx context.Context, in In, handed func()) (Out, error) {
+	c := &call[In, Out]{in: in, lead: make(chan struct{}, 1), done: make(chan struct{})}
+	g.mu.Lock()
+	g.waiting = append(g.waiting, c)
+	if !g.busy {
+		g.busy = true
+		c.lead <- struct{}{}
+	}
+	g.mu.Unlock()
+	if handed != nil {
+		handed()
+	}
+	select {
+	case <-c.done:
+	case <-c.lead:
+		g.doLot(context.WithoutCancel(ctx))
+	}
+	return c.out, c.err
+}
+
+// doLot does the first calls that wait, and then lets the next of them do the rest.
+func (g *Group[In, Out]) doLot(ctx context.Context) {
+	g.mu.Lock()
+	n := min(len(g.waiting), g.max)
+	lot := g.waiting[:n:n]
+	g.waiting = g.waiting[n:]
+	g.mu.Unlock()
+	g.doAll(ctx, lot)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if len(g.waiting) > 0 {
+		g.waiting[0].lead <- struct{}{}
+		return
+	}
+	g.busy, g.waiting = false, nil
+}
+
+func (g *Group[In, Out]) doAll(ctx context.Context, lot []*call[In, Out]) {
+	ins := make([]In, len(lot))
+	for i, c := range lot {
+		ins[i] = c.in
+	}
+	outs, err := g.do(ctx, ins)
+	if err != nil && len(lot) > 1 {
+		for i := range lot {
+			g.doAll(ctx, lot[i:i+1])
+		}
+		return
+	}
+	for i, c := range lot {
+		if c.err = err; err == nil {
+			c.out = outs[i]
+		}
+		close(c.done)
+	}
+}

@@ -1,0 +1,90 @@
+package group_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"biomero-importer/agent/group"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestDo_answersEachAndGathersWhileBusy(t *testing.T) {
+	t.Parallel()
+	begun, release := make(chan struct{}), make(chan struct{})
+	var lots [][]int
+	g := group.New(10, func(_ context.Context, lot []int) ([]int, error) {
+		lots = append(lots, lot) // one lot at a time
+		begun <- struct{}{}
+		<-release
+		doubled := make([]int, len(lot))
+		for i, n := range lot {
+			doubled[i] = 2 * n
+		}
+		return doubled, nil
+	})
+	var callers, handed sync.WaitGroup
+	call := func(n int) {
+		handed.Add(1)
+		callers.Go(func() {
+			got, err := g.Do(t.Context(), n, handed.Done)
+			if err != nil || got != 2*n {
+				t.Errorf("%d: %d, %v", n, got, err)
+			}
+		})
+	}
+	call(0)
+	<-begun
+	for n := range 24 {
+		call(n + 1)
+	}
+	handed.Wait()
+	for range 3 {
+		release <- struct{}{}
+		<-begun
+	}
+	release <- struct{}{}
+	callers.Wait()
+	require.Len(t, lots, 4)
+	for i, want := range []int{1, 10, 10, 4} {
+		require.Len(t, lots[i], want)
+	}
+}
+
+var errOdd = errors.New("odd")
+
+func TestDo_failsNobodyForAnothersFault(t *testing.T) {
+	t.Parallel()
+	g := group.New(100, func(_ context.Context, lot []int) ([]int, error) {
+		for _, n := range lot {
+			if n%2 == 1 {
+				return nil, errOdd
+			}
+		}
+		return lot, nil
+	})
+	var callers sync.WaitGroup
+	for n := range 500 {
+		callers.Go(func() {
+			got, err := g.Do(t.Context(), n, nil)
+			if n%2 == 1 != errors.Is(err, errOdd) || (err == nil && got != n) {
+				t.Errorf("%d: %d, %v", n, got, err)
+			}
+		})
+	}
+	callers.Wait()
+}
+
+func TestDo_endsThoughItsCallerWasCancelled(t *testing.T) {
+	t.Parallel()
+	g := group.New(1, func(ctx context.Context, lot []int) ([]int, error) { return lot, ctx.Err() })
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := g.Do(ctx, 1, nil)
+	require.NoError(t, err)
+}

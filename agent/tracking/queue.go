@@ -1,0 +1,251 @@
+package tracking
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Share is what one user has waiting, of one rank.
+type Share struct {
+	Rank        int // lower goes first
+	Group, User string
+	Count       int // pending rows, as far as was counted
+}
+
+// shares visits each share once, through the index: what it costs grows with the
+// number of users who wait, not with that of their orders.
+const shares = `
+WITH RECURSIVE share AS (
+    (SELECT rank, group_name, user_name FROM importer.inbox WHERE NOT parked ORDER BY rank, group_name, user_name LIMIT 1)
+    UNION ALL
+    SELECT next.* FROM share s CROSS JOIN LATERAL (
+        SELECT i.rank, i.group_name, i.user_name FROM importer.inbox i
+        WHERE NOT i.parked AND (i.rank, i.group_name, i.user_name) > (s.rank, s.group_name, s.user_name)
+        ORDER BY i.rank, i.group_name, i.user_name LIMIT 1) next
+)
+SELECT s.rank, s.group_name, s.user_name,
+       (SELECT count(*) FROM (SELECT FROM importer.inbox i WHERE NOT i.parked AND i.rank = s.rank
+                              AND i.group_name = s.group_name AND i.user_name = s.user_name LIMIT $1) few)
+FROM share s LIMIT $2`
+
+// maxShares bounds how many users one choice is made among.
+const maxShares = 10_000
+
+// dueCount counts what is to be tried again or resumed by now.
+const dueCount = `SELECT count(*) FROM (SELECT FROM importer.orders WHERE state = 'queued' AND due_at <= clock_timestamp() LIMIT $1) few`
+
+// Waiting tells who has orders waiting, by rank, group and user, and how many of
+// those that were begun are due to go on. It counts up to limit of each.
+func (s *Store) Waiting(ctx context.Context, limit int) (waiting []Share, due int, err error) {
+	batch := &pgx.Batch{}
+	batch.Queue(dueCount, limit).QueryRow(func(row pgx.Row) error { return row.Scan(&due) })
+	batch.Queue(shares, limit, maxShares).Query(func(rows pgx.Rows) (err error) {
+		waiting, err = pgx.CollectRows(rows, pgx.RowToStructByPos[Share])
+		return err
+	})
+	if err := s.pool.SendBatch(ctx, batch).Close(); err != nil {
+		return nil, 0, fmt.Errorf("looking for orders that wait: %w", err)
+	}
+	return waiting, due, nil
+}
+
+// Job is a worker's hold on an attempt. Whatever it writes takes effect only
+// while nobody else has taken the order up.
+type Job struct {
+	UUID string
+	Run  int64
+}
+
+// pendingColumns are of an order o, the row p that it was made from, which may be
+// gone, and that row's converter c.
+const pendingColumns = `o.uuid, o.run, o.attempt, o.crashes, o.tries, o.import_id, p.id, p.group_name, p.user_name, p.destination_type, p.destination_id,
+       p.files, coalesce(p.description, ''), p.import_options,
+       c.container, c.input_file, c.output_folder, c.alt_output_folder, c.extra_params::text`
+
+// pendingTables look each row up by its key: LIMIT keeps the planner from reading
+// whole tables for a hash.
+const pendingTables = `LEFT JOIN LATERAL (SELECT * FROM public.imports p WHERE p.id = o.import_id AND p.uuid = o.uuid LIMIT 1) p ON true
+LEFT JOIN LATERAL (SELECT * FROM public.imports_preprocessing c WHERE c.id = p.preprocessing_id LIMIT 1) c ON true`
+
+// takePending takes the oldest rows of each share. A row inserted as pending is the
+// order as its client last wrote it; where rows were set back instead, any of
+// them holds the order's fields, so the one used before serves again. Of a uuid
+// without an import_id the pending rows are gone. One that conflicts without
+// being updated has an attempt that has yet to end; its row is locked all the
+// same, so that whoever ends it sees what is parked here.
+const takePending = `
+WITH picked AS (
+    SELECT i.uuid, i.id FROM unnest($1::smallint[], $2::text[], $3::text[], $4::int[]) AS t (rank, group_name, user_name, n)
+    CROSS JOIN LATERAL (
+        SELECT i.uuid, i.id FROM importer.inbox i
+        WHERE NOT i.parked AND i.rank = t.rank AND i.group_name = t.group_name AND i.user_name = t.user_name
+        ORDER BY i.rank, i.group_name, i.user_name, i.id LIMIT t.n) i -- all four: for the index
+), wanted AS MATERIALIZED (
+    SELECT w.uuid, w.first,
+           coalesce(
+               (SELECT i.import_id FROM importer.inbox i JOIN public.imports p ON p.id = i.import_id AND p.uuid = i.uuid
+                WHERE i.uuid = w.uuid AND i.inserted AND p.stage = 'Import Pending' ORDER BY i.id DESC LIMIT 1),
+               (SELECT o.import_id FROM importer.orders o JOIN public.imports p ON p.id = o.import_id AND p.uuid = o.uuid
+                WHERE o.uuid = w.uuid AND p.stage = 'Import Pending'),
+               (SELECT min(p.id) FROM importer.inbox i JOIN public.imports p ON p.id = i.import_id AND p.uuid = i.uuid
+                WHERE i.uuid = w.uuid AND p.stage = 'Import Pending')) AS import_id,
+           (SELECT array_agg(i.id) FROM importer.inbox i WHERE i.uuid = w.uuid) AS rows
+    FROM (SELECT uuid, min(id) AS first FROM picked GROUP BY uuid) w
+), o AS (
+    INSERT INTO importer.orders AS o (uuid, import_id, attempt, state, agent, run, started_at)
+    SELECT uuid, import_id, 1, 'running', $5, 1, clock_timestamp() FROM wanted WHERE import_id IS NOT NULL ORDER BY uuid
+    ON CONFLICT (uuid) DO UPDATE SET import_id = excluded.import_id, attempt = o.attempt + 1, state = 'running', agent = $5, run = o.run + 1,
+        tries = 0, crashes = 0, reason = '', due_at = NULL, queued_at = clock_timestamp(), started_at = clock_timestamp(), ended_at = NULL
+        WHERE o.state IN ('completed', 'failed')
+    RETURNING o.*
+)
+SELECT w.rows, w.import_id IS NOT NULL AND o.uuid IS NULL AS busy, true AS fresh, ` + pendingColumns + `
+FROM wanted w
+LEFT JOIN o ON o.uuid = w.uuid
+` + pendingTables + `
+ORDER BY w.first`
+
+// takeDue takes orders up again whose time has come. One that was never begun is
+// of a version that queued orders before.
+const takeDue = `
+WITH due AS MATERIALIZED (
+    SELECT uuid, started_at IS NULL AS fresh, due_at FROM importer.orders WHERE state = 'queued' AND due_at <= clock_timestamp()
+    ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED
+), o AS (
+    UPDATE importer.orders o SET state = 'running', agent = $2, run = o.run + 1, due_at = NULL,
+        started_at = coalesce(o.started_at, clock_timestamp())
+    FROM due WHERE o.uuid = due.uuid RETURNING o.*
+)
+SELECT NULL::bigint[], false, due.fresh, ` + pendingColumns + `
+FROM due JOIN o ON o.uuid = due.uuid
+` + pendingTables + `
+ORDER BY due.due_at`
+
+// Take has an agent take up orders: up to due of those to be tried again or
+// resumed, and of each share as many as its Count says. It marks them as started,
+// writing the stage only the first time, and returns what is to be done. Agents
+// take turns, so that each attempt is taken up once.
+func (s *Store) Take(ctx context.Context, agent string, due int, turns []Share) ([]*Work, error) {
+	var works []*Work
+	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		var t taken
+		batch := &pgx.Batch{}
+		// Lost with the server, this is done again: the orders still wait.
+		batch.Queue(`SET LOCAL synchronous_commit = off`)
+		batch.Queue(takeDue, due, agent).Query(t.collect)
+		if len(turns) > 0 {
+			// A statement of its own: the snapshot of the next must be younger than the lock.
+			batch.Queue(`SELECT pg_advisory_xact_lock(hashtext('importer.claim'))`)
+			ranks, groups, users, counts := make([]int16, len(turns)), make([]string, len(turns)), make([]string, len(turns)), make([]int, len(turns))
+			for i, share := range turns {
+				ranks[i], groups[i], users[i], counts[i] = int16(share.Rank), share.Group, share.User, share.Count //nolint:gosec // as read
+			}
+			batch.Queue(takePending, ranks, groups, users, counts, agent).Query(t.collect)
+		}
+		if err := tx.SendBatch(ctx, batch).Close(); err != nil {
+			return err
+		}
+		works = t.works
+		return t.begin(ctx, tx)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("taking up orders: %w", err)
+	}
+	return works, nil
+}
+
+// taken is what one Take has found.
+type taken struct {
+	works         []*Work
+	fresh         []*Work // those that begin, and not only go on
+	done, waiting []int64 // rows of the inbox: of these orders, and of those that have yet to end
+}
+
+func (t *taken) collect(rows pgx.Rows) error {
+	var inbox []int64
+	var busy, fresh bool
+	var uuid *string
+	var run, importID *int64
+	var attempt, crashes, tries *int
+	var row pendingRow
+	_, err := pgx.ForEachRow(rows, []any{
+		&inbox, &busy, &fresh, &uuid, &run, &attempt, &crashes, &tries, &importID, &row.id, &row.group, &row.user, &row.typ, &row.dest,
+		&row.files, &row.description, &row.options, &row.container, &row.input, &row.output, &row.altOutput, &row.params,
+	}, func() error {
+		if busy {
+			t.waiting = append(t.waiting, inbox...)
+			return nil
+		}
+		t.done = append(t.done, inbox...)
+		if uuid == nil {
+			return nil
+		}
+		w := row.decode(*uuid)
+		w.Job = Job{UUID: *uuid, Run: *run}
+		w.Attempt, w.Crashes, w.Tries, w.importID = *attempt, *crashes, *tries, *importID
+		t.works = append(t.works, w)
+		if fresh {
+			t.fresh = append(t.fresh, w)
+		}
+		return nil
+	})
+	return err
+}
+
+// begin writes what follows from taking the orders up.
+func (t *taken) begin(ctx context.Context, tx pgx.Tx) error {
+	if err := t.knownFiles(ctx, tx); err != nil {
+		return err
+	}
+	batch := &pgx.Batch{}
+	if len(t.done) > 0 {
+		batch.Queue(`DELETE FROM importer.inbox WHERE id = ANY ($1)`, t.done)
+	}
+	if len(t.waiting) > 0 {
+		batch.Queue(`UPDATE importer.inbox SET parked = true WHERE id = ANY ($1)`, t.waiting)
+	}
+	var uuids []string
+	var stages stageRows
+	for _, w := range t.fresh {
+		uuids = append(uuids, w.Job.UUID)
+		stages.add(w.Job.UUID, w.importID, "Import Started", nil, shortNames(w.Order.Files))
+		w.queueKept(batch)
+	}
+	if len(uuids) > 0 {
+		// A row without a date sorts before every stage of its order.
+		batch.Queue(`UPDATE public.imports SET "timestamp" = clock_timestamp() WHERE uuid = ANY ($1) AND "timestamp" IS NULL`, uuids)
+		stages.queue(batch)
+		batch.Queue(report, uuids)
+	}
+	if batch.Len() == 0 {
+		return nil
+	}
+	return tx.SendBatch(ctx, batch).Close()
+}
+
+// knownFiles reads what earlier attempts and runs made of the orders' files.
+func (t *taken) knownFiles(ctx context.Context, tx pgx.Tx) error {
+	byUUID := map[string]*Work{}
+	for _, w := range t.works {
+		if w.Attempt > 1 || w.Job.Run > 1 {
+			byUUID[w.Job.UUID] = w
+		}
+	}
+	known := map[string][]File{}
+	if len(byUUID) > 0 {
+		uuids := make([]string, 0, len(byUUID))
+		for uuid := range byUUID {
+			uuids = append(uuids, uuid)
+		}
+		var err error
+		if known, err = queryFiles(ctx, tx, uuids...); err != nil {
+			return err
+		}
+	}
+	for _, w := range t.works {
+		w.listFiles(known[w.Job.UUID])
+	}
+	return nil
+}
