@@ -60,49 +60,20 @@ func (c Catalog) findOrMake(ctx context.Context, find, makeIt string, args ...an
 	return id, c.store.pool.QueryRow(ctx, find, args...).Scan(&id)
 }
 
-// Of imports, a number each from 1, and their sources with the same number.
-const givenFilesets = `given AS (
-    SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[]) WITH ORDINALITY AS g (uuid, prefix, type, container, n)
-), source AS (
-    SELECT * FROM unnest($5::int[], $6::bytea[], $7::text[], $8::text[]) WITH ORDINALITY AS s (n, key, path, link, place)
-)`
-
 const knownFilesets = `
-WITH ` + givenFilesets + `
-SELECT g.n, f.source, f.id, f.link,
+SELECT n.import, f.source, f.id, f.link,
        ARRAY (SELECT i.id FROM importer.repository_images i WHERE i.fileset_id = f.id ORDER BY i.id),
        ARRAY (SELECT p.id FROM importer.repository_plates p WHERE p.fileset_id = f.id ORDER BY p.id)
-FROM source s JOIN given g ON g.n = s.n
-JOIN importer.repository_filesets f ON f.order_uuid = g.uuid AND f.source_key = s.key
-ORDER BY s.place`
+FROM unnest($1::int[], $2::text[], $3::bytea[]) WITH ORDINALITY AS n (import, uuid, key, place)
+CROSS JOIN LATERAL (SELECT * FROM importer.repository_filesets f WHERE f.order_uuid = n.uuid AND f.source_key = n.key LIMIT 1) f
+ORDER BY n.place`
 
-const newFilesets = `
-WITH ` + givenFilesets + `, prefix AS (
-    INSERT INTO importer.repository_prefixes (prefix) SELECT prefix FROM given ORDER BY n RETURNING id, prefix
-), made AS (
-    INSERT INTO importer.repository_filesets (order_uuid, source_key, source, prefix_id, link, container_type, container_id)
-    SELECT g.uuid, s.key, s.path, prefix.id, s.link, g.type, g.container
-    FROM source s JOIN given g ON g.n = s.n JOIN prefix ON prefix.prefix = g.prefix
-    ORDER BY s.place
-    ON CONFLICT (order_uuid, source_key) DO NOTHING
-    RETURNING id, order_uuid, source_key, source, link
-), plates AS (
-    INSERT INTO importer.repository_plates (fileset_id, name)
-    SELECT made.id, x.name FROM unnest($9::text[], $10::bytea[], $11::text[]) AS x (uuid, key, name)
-    JOIN made ON made.source_key = x.key AND made.order_uuid = x.uuid
-    RETURNING id, fileset_id
-), images AS (
-    INSERT INTO importer.repository_images (fileset_id, name)
-    SELECT made.id, x.name FROM unnest($12::text[], $13::bytea[], $14::text[]) WITH ORDINALITY AS x (uuid, key, name, place)
-    JOIN made ON made.source_key = x.key AND made.order_uuid = x.uuid
-    ORDER BY x.place
-    RETURNING id, fileset_id
-), plate_ids AS (SELECT fileset_id, array_agg(id ORDER BY id) AS ids FROM plates GROUP BY fileset_id
-), image_ids AS (SELECT fileset_id, array_agg(id ORDER BY id) AS ids FROM images GROUP BY fileset_id)
-SELECT g.n, made.source, made.id, made.link, coalesce(i.ids, '{}'), coalesce(p.ids, '{}')
-FROM made JOIN given g ON g.uuid = made.order_uuid
-LEFT JOIN image_ids i ON i.fileset_id = made.id LEFT JOIN plate_ids p ON p.fileset_id = made.id
-ORDER BY made.id`
+// newNumbers takes numbers ahead, so that rows can refer to each other without being read back.
+const newNumbers = `
+SELECT ARRAY (SELECT nextval('importer.repository_prefixes_id_seq') FROM generate_series(1, $1)),
+       ARRAY (SELECT nextval('importer.repository_filesets_id_seq') FROM generate_series(1, $2)),
+       ARRAY (SELECT nextval('importer.repository_images_id_seq') FROM generate_series(1, $3)),
+       ARRAY (SELECT nextval('importer.repository_plates_id_seq') FROM generate_series(1, $4))`
 
 // Record implements repository.Catalog. Imports that are recorded at the same time
 // share a transaction. The usual case, all new, is one statement.
@@ -122,64 +93,137 @@ const maxRecorded = 64
 
 // record records imports, of several orders or of one.
 func (s *Store) record(ctx context.Context, imports []repository.Import) ([][]repository.Fileset, error) {
-	var uuids, prefixes, types []string
-	var containers []int64
-	var numbers []int
-	var keys, plateKeys, imageKeys [][]byte
-	var paths, links, plateOrders, plates, imageOrders, images []string
-	wanted, known := 0, map[string]bool{}
-	for n := range imports {
-		i := &imports[n]
-		if known[i.Order] { // two results of one order could not be told apart
-			return s.recordApart(ctx, imports, n)
+	made := make([][]repository.Fileset, len(imports))
+	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		r, err := newRecord(ctx, tx, imports)
+		if err != nil {
+			return err
 		}
-		known[i.Order] = true
-		uuids, prefixes, types, containers = append(uuids, i.Order), append(prefixes, i.Prefix), append(types, string(i.Type)), append(containers, i.Container)
-		for _, source := range i.Sources {
-			key := hash(strings.Join([]string{source.Path, i.User, i.Group, string(i.Type), strconv.FormatInt(i.Container, 10)}, "\x00"))
-			numbers, keys, paths, links = append(numbers, n+1), append(keys, key), append(paths, source.Path), append(links, i.Prefix+"/"+source.Link)
-			for _, name := range source.Plates {
-				plateOrders, plateKeys, plates = append(plateOrders, i.Order), append(plateKeys, key), append(plates, name)
-			}
-			for _, name := range source.Images {
-				imageOrders, imageKeys, images = append(imageOrders, i.Order), append(imageKeys, key), append(images, name)
-			}
+		fresh, err := r.insertFilesets(ctx, tx)
+		if err != nil {
+			return err
 		}
-		wanted += len(i.Sources)
-	}
-	given := []any{uuids, prefixes, types, containers, numbers, keys, paths, links}
-	made, got, err := s.filesets(ctx, len(imports), newFilesets, append(given, plateOrders, plateKeys, plates, imageOrders, imageKeys, images)...)
-	if err == nil && got < wanted {
-		made, _, err = s.filesets(ctx, len(imports), knownFilesets, given...)
-	}
+		batch := &pgx.Batch{}
+		r.images.queue(batch, "images", fresh)
+		r.plates.queue(batch, "plates", fresh)
+		if err := tx.SendBatch(ctx, batch).Close(); err != nil {
+			return err
+		}
+		if len(fresh) == len(r.ids) {
+			for n, f := range r.made {
+				made[r.of[n]] = append(made[r.of[n]], f)
+			}
+			return nil
+		}
+		rows, err := tx.Query(ctx, knownFilesets, r.of, r.uuids, r.keys)
+		if err != nil {
+			return err
+		}
+		var n int
+		var f repository.Fileset
+		_, err = pgx.ForEachRow(rows, []any{&n, &f.Source, &f.ID, &f.Link, &f.Images, &f.Plates}, func() error {
+			made[n] = append(made[n], f)
+			f.Images, f.Plates = nil, nil
+			return nil
+		})
+		return err
+	})
 	return made, err
 }
 
-// recordApart records those from n on after the others.
-func (s *Store) recordApart(ctx context.Context, imports []repository.Import, n int) ([][]repository.Fileset, error) {
-	first, err := s.record(ctx, imports[:n])
-	if err != nil {
-		return nil, err
-	}
-	rest, err := s.record(ctx, imports[n:])
-	return append(first, rest...), err
+// record is the rows of some imports: a prefix for each of these, and a fileset
+// for each of their sources.
+type record struct {
+	prefixes       []string
+	prefixIDs      []int64
+	of             []int // the import of each fileset
+	ids, parents   []int64
+	uuids          []string
+	keys           [][]byte
+	sources, links []string
+	types          []string
+	containers     []int64
+	images, plates members
+	made           []repository.Fileset
 }
 
-func (s *Store) filesets(ctx context.Context, of int, sql string, args ...any) (made [][]repository.Fileset, count int, err error) {
-	rows, err := s.pool.Query(ctx, sql, args...)
-	if err != nil {
-		return nil, 0, err
+// members are images or plates of filesets.
+type members struct {
+	ids, filesets []int64
+	names         []string
+}
+
+func newRecord(ctx context.Context, q querier, imports []repository.Import) (*record, error) {
+	var sources, images, plates int
+	for n := range imports {
+		for i := range imports[n].Sources {
+			sources++
+			images += len(imports[n].Sources[i].Images)
+			plates += len(imports[n].Sources[i].Plates)
+		}
 	}
-	made = make([][]repository.Fileset, of)
-	var n int
-	var f repository.Fileset
-	_, err = pgx.ForEachRow(rows, []any{&n, &f.Source, &f.ID, &f.Link, &f.Images, &f.Plates}, func() error {
-		made[n-1] = append(made[n-1], f)
-		f.Images, f.Plates = nil, nil
-		count++
-		return nil
+	r := &record{}
+	if err := q.QueryRow(ctx, newNumbers, len(imports), sources, images, plates).Scan(&r.prefixIDs, &r.ids, &r.images.ids, &r.plates.ids); err != nil {
+		return nil, err
+	}
+	for n := range imports {
+		i := &imports[n]
+		r.prefixes = append(r.prefixes, i.Prefix)
+		for _, s := range i.Sources {
+			id := r.ids[len(r.of)]
+			r.of, r.parents, r.uuids = append(r.of, n), append(r.parents, r.prefixIDs[n]), append(r.uuids, i.Order)
+			r.keys = append(r.keys, hash(strings.Join([]string{s.Path, i.User, i.Group, string(i.Type), strconv.FormatInt(i.Container, 10)}, "\x00")))
+			link := i.Prefix + "/" + s.Link
+			r.sources, r.links = append(r.sources, s.Path), append(r.links, link)
+			r.types, r.containers = append(r.types, string(i.Type)), append(r.containers, i.Container)
+			r.made = append(r.made, repository.Fileset{
+				Source: s.Path, ID: id, Link: link, Images: r.images.add(id, s.Images), Plates: r.plates.add(id, s.Plates),
+			})
+		}
+	}
+	return r, nil
+}
+
+// add notes a fileset's members and returns their ids.
+func (m *members) add(fileset int64, names []string) []int64 {
+	from := len(m.names)
+	for _, name := range names {
+		m.filesets, m.names = append(m.filesets, fileset), append(m.names, name)
+	}
+	return m.ids[from:len(m.names):len(m.names)]
+}
+
+// insertFilesets returns the ids of those that the order had not recorded before.
+func (r *record) insertFilesets(ctx context.Context, tx pgx.Tx) (fresh map[int64]bool, err error) {
+	fresh = make(map[int64]bool, len(r.ids))
+	batch := &pgx.Batch{}
+	batch.Queue(`INSERT INTO importer.repository_prefixes (id, prefix) SELECT * FROM unnest($1::bigint[], $2::text[])`, r.prefixIDs, r.prefixes)
+	batch.Queue(`INSERT INTO importer.repository_filesets (id, order_uuid, source_key, source, prefix_id, link, container_type, container_id)
+		SELECT * FROM unnest($1::bigint[], $2::text[], $3::bytea[], $4::text[], $5::bigint[], $6::text[], $7::text[], $8::bigint[])
+		ON CONFLICT (order_uuid, source_key) DO NOTHING RETURNING id`,
+		r.ids, r.uuids, r.keys, r.sources, r.parents, r.links, r.types, r.containers).Query(func(rows pgx.Rows) error {
+		var id int64
+		_, err := pgx.ForEachRow(rows, []any{&id}, func() error {
+			fresh[id] = true
+			return nil
+		})
+		return err
 	})
-	return made, count, err
+	return fresh, tx.SendBatch(ctx, batch).Close()
+}
+
+func (m *members) queue(batch *pgx.Batch, what string, fresh map[int64]bool) {
+	var ids, filesets []int64
+	var names []string
+	for i, fileset := range m.filesets {
+		if fresh[fileset] {
+			ids, filesets, names = append(ids, m.ids[i]), append(filesets, fileset), append(names, m.names[i])
+		}
+	}
+	if len(ids) > 0 {
+		batch.Queue(`INSERT INTO importer.repository_`+what+` (id, fileset_id, name) SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[])`,
+			ids, filesets, names)
+	}
 }
 
 // hash is an index key for a path of any length and content.

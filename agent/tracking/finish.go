@@ -24,9 +24,9 @@ type End struct {
 // as Take does: two that wait for each other would wait for ever.
 const endOrders = `
 WITH mine AS (
-    SELECT o.uuid, n.state, n.reason
-    FROM importer.orders o JOIN unnest($1::text[], $2::bigint[], $3::text[], $4::text[]) AS n (uuid, run, state, reason) ON o.uuid = n.uuid
-    WHERE o.run = n.run AND o.state = 'running' ORDER BY o.uuid FOR UPDATE OF o
+    SELECT n.uuid, n.state, n.reason
+    FROM (SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[]) AS n (uuid, run, state, reason) ORDER BY uuid) n
+    CROSS JOIN LATERAL (SELECT FROM importer.orders o WHERE o.uuid = n.uuid AND o.run = n.run AND o.state = 'running' FOR UPDATE) o
 )
 UPDATE importer.orders o SET state = mine.state, reason = mine.reason, ended_at = clock_timestamp()
 FROM mine WHERE o.uuid = mine.uuid RETURNING o.uuid, o.run, o.import_id`

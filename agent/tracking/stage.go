@@ -20,8 +20,10 @@ SELECT p.group_name, p.user_name, p.destination_id, p.destination_type, n.stage,
                                     FROM public.imports h WHERE h.uuid = n.uuid)),
        p.files, coalesce(n.names, p.file_names), p.import_options, coalesce(n.description, p.description), p.preprocessing_id
 FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[]) AS n (uuid, import_id, stage, description, names)
-JOIN public.imports p ON p.id = coalesce((SELECT id FROM public.imports WHERE id = n.import_id AND uuid = n.uuid),
-                                         (SELECT min(id + 0) FROM public.imports WHERE uuid = n.uuid)) -- + 0: not by the index on id`
+CROSS JOIN LATERAL (
+    SELECT * FROM public.imports WHERE id = coalesce((SELECT id FROM public.imports WHERE id = n.import_id AND uuid = n.uuid),
+                                                     (SELECT min(id + 0) FROM public.imports WHERE uuid = n.uuid)) -- + 0: not by the index on id
+    LIMIT 1) p`
 
 // stageRows are stages to be written.
 type stageRows struct {

@@ -62,7 +62,9 @@ func connect(ctx context.Context, url string, conns int, settings ...string) (*p
 	// Tables grow from nothing to millions of rows between two looks of the planner,
 	// while its plans are kept: what reads a whole table, or joins by it, is never
 	// what is wanted where an index serves.
-	params["enable_seqscan"], params["enable_mergejoin"] = "off", "off"
+	for _, way := range []string{"enable_seqscan", "enable_bitmapscan", "enable_hashjoin", "enable_mergejoin"} {
+		params[way] = "off"
+	}
 	// Planning takes as long as what is asked for.
 	params["plan_cache_mode"] = "force_generic_plan"
 	// An agent whose machine or network is gone must lose its lock in seconds.
