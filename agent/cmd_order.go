@@ -23,9 +23,9 @@ import (
 )
 
 func (a *app) orderCommand() *cobra.Command {
-	c := &cobra.Command{Use: "order", Short: "Place, list, show and retry orders"}
+	c := &cobra.Command{Use: "order", Short: "Place, list, show, retry and cancel orders; pause and resume them"}
 	groupOnly(c)
-	c.AddCommand(a.submitCommand(), a.listCommand(), a.showCommand(), a.retryCommand())
+	c.AddCommand(a.submitCommand(), a.listCommand(), a.showCommand(), a.retryCommand(), a.cancelCommand(), a.pauseCommand(), a.resumeCommand())
 	return c
 }
 
@@ -248,29 +248,6 @@ func (a *app) showCommand() *cobra.Command {
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return c
-}
-
-func (a *app) retryCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "retry UUID...",
-		Short: "Ask for another attempt at orders that have ended",
-		Long: `Ask for another attempt at orders that have ended. Files that were imported before are
-not imported again.`,
-		Args: arguments(cobra.MinimumNArgs(1)),
-		RunE: func(c *cobra.Command, args []string) error {
-			return a.withStore(c.Context(), func(ctx context.Context, s *tracking.Store) error {
-				for _, id := range args {
-					if err := s.Retry(ctx, id); err != nil {
-						return err
-					}
-					if _, err := fmt.Fprintf(a.out, "%s: to be tried again\n", id); err != nil {
-						return err
-					}
-				}
-				return nil
-			})
-		},
-	}
 }
 
 func writeJSON(w io.Writer, value any) error {

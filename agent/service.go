@@ -204,6 +204,7 @@ func (s *service) run(ctx context.Context, abort <-chan struct{}, ready func(run
 	}
 	if has(s.config, config.Work) {
 		first.Go(fail("carrying out orders", func() error { return s.work(all, abort) }))
+		first.Go(func() error { return s.prune(all) })
 	}
 	s.log.InfoContext(ctx, "started", slog.String("version", version), slog.String("base_dir", s.config.BaseDir),
 		slog.String("backend", string(s.config.Backend)), slog.String("page", page), slog.Any("roles", s.config.Roles))
@@ -221,16 +222,40 @@ func (s *service) run(ctx context.Context, abort <-chan struct{}, ready func(run
 	return err
 }
 
-// An order that meets faults that may pass is tried five times, over about an hour.
-const (
-	maxAttempts = 5
-	firstWait   = 20 * time.Second
-)
+// pruneEvery is the time between two looks for what is older than retention.
+const pruneEvery = time.Hour
+
+// prune forgets ended orders for which retention has passed.
+func (s *service) prune(ctx context.Context) error {
+	if s.config.Retention == 0 {
+		return nil
+	}
+	ticker := time.NewTicker(pruneEvery)
+	defer ticker.Stop()
+	for {
+		more, err := s.store.Prune(ctx, time.Now().Add(-s.config.Retention))
+		if more {
+			continue
+		}
+		if err != nil && ctx.Err() == nil {
+			s.log.WarnContext(ctx, "old orders are kept for now", slog.Any("error", err))
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+	}
+}
+
+// firstWait is the pause after an order's first fault that may pass. The five tries
+// of the default settings take about an hour.
+const firstWait = 20 * time.Second
 
 func (s *service) work(ctx context.Context, abort <-chan struct{}) error {
 	logs := logging.Orders{Dir: s.config.OrderLogs(), Main: s.log}
 	e := engine.New(engine.Config{
-		Workers: s.config.Workers, MaxAttempts: maxAttempts, FirstWait: firstWait, ShutdownTimeout: s.config.ShutdownTimeout,
+		Workers: s.config.Workers, MaxAttempts: s.config.MaxAttempts, FirstWait: firstWait, ShutdownTimeout: s.config.ShutdownTimeout,
 	},
 		s.store, s.share, s.repo, logs.Open, s.log)
 	done := make(chan struct{})

@@ -16,7 +16,7 @@ import (
 // config checks the settings and completes them.
 func (f *file) config(src *source) (*Config, error) {
 	c := &Config{
-		Workers: int(f.MaxWorkers), ShutdownTimeout: time.Duration(f.ShutdownTimeout),
+		Workers: int(f.MaxWorkers), MaxAttempts: int(f.MaxAttempts), Retention: time.Duration(f.Retention), ShutdownTimeout: time.Duration(f.ShutdownTimeout),
 		ScanInterval: time.Duration(f.ScanInterval), FullScan: time.Duration(f.FullScan), ScanRate: int(f.ScanRate), ManifestTimeout: time.Duration(f.ManifestTimeout),
 		Log: Log{File: f.LogFilePath}, Web: WebPage{Listen: f.Web.Listen}, Ignore: f.Ignore,
 		ProcessedFolder: f.processedFolder,
@@ -91,9 +91,18 @@ func below(dir, path string) bool {
 }
 
 func (f *file) bounds(src *source, c *Config) error {
-	const mostWorkers = 500 // each has a connection to the database
+	const (
+		mostWorkers  = 500 // each has a connection to the database
+		mostAttempts = 20  // the pauses between them add up to half a day
+	)
 	if c.Workers > mostWorkers {
 		return src.bad("max_workers", "is %d: it has to be between 1 and %d", c.Workers, mostWorkers)
+	}
+	if c.MaxAttempts > mostAttempts {
+		return src.bad("max_attempts", "is %d: it has to be between 1 and %d", c.MaxAttempts, mostAttempts)
+	}
+	if c.Retention != 0 && c.Retention < 24*time.Hour {
+		return src.bad("retention", "is %s: it has to be at least 24h, or 0 to keep everything", c.Retention)
 	}
 	if c.FullScan < time.Second {
 		return src.bad("full_scan_interval", "is %s: it has to be at least a second", c.FullScan)

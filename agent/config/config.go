@@ -32,6 +32,8 @@ type Config struct {
 	BaseDir         string // absolute and clean
 	StateDir        string // absolute
 	Workers         int
+	MaxAttempts     int           // tries at an order that meets faults that may pass
+	Retention       time.Duration // what is kept of ended orders is forgotten then; 0: never
 	ShutdownTimeout time.Duration
 	Roles           []Role
 	Backend         Backend

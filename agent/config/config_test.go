@@ -102,6 +102,8 @@ func TestLoad_takesEveryKey(t *testing.T) {
 	require.Equal(t, 90*time.Second, c.ScanInterval)
 	require.Equal(t, 2*time.Hour, c.FullScan)
 	require.Equal(t, 5000, c.ScanRate)
+	require.Equal(t, 3, c.MaxAttempts)
+	require.Equal(t, 48*time.Hour, c.Retention)
 	require.Equal(t, 1500*time.Millisecond, c.ShutdownTimeout)
 	require.NotNil(t, c.Ignore)
 	require.Empty(t, c.Ignore)

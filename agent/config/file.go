@@ -18,6 +18,8 @@ type file struct {
 	BaseDir          string   `yaml:"base_dir"`
 	StateDir         string   `yaml:"state_dir"`
 	MaxWorkers       whole    `yaml:"max_workers"`
+	MaxAttempts      whole    `yaml:"max_attempts"`
+	Retention        seconds  `yaml:"retention"`
 	ShutdownTimeout  seconds  `yaml:"shutdown_timeout"`
 	Roles            []string `yaml:"roles"`
 	Backend          *string  `yaml:"backend"`

@@ -99,6 +99,9 @@ func TestLoad_refusesValues(t *testing.T) {
 		{"omero: {port: 0}", "1: omero.port is \"0\": give a port number from 1 to 65535"},
 		{"omero: {port: 70000}", "1: omero.port is"},
 		// Bounds.
+		{"retention: 3h", "1: retention is 3h0m0s: it has to be at least 24h"},
+		{"max_attempts: 0", `1: max_attempts is "0": give a whole number from 1`},
+		{"max_attempts: 21", "1: max_attempts is 21: it has to be between 1 and 20"},
 		{"max_workers: 501", "1: max_workers is 501: it has to be between 1 and 500"},
 		{"full_scan_interval: 1ns", "1: full_scan_interval is 1ns"},
 		{"scan_interval: 1ns", "1: scan_interval is 1ns"},

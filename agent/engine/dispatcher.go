@@ -25,6 +25,7 @@ type dispatcher struct {
 	workers int
 	busy    atomic.Int64
 	start   func(*tracking.Work)
+	cancel  func(tracking.Job)
 }
 
 // run takes up what is due, at each wake-up and each sweep.
@@ -74,27 +75,27 @@ func (d *dispatcher) gather(ctx context.Context) {
 // another try may find more.
 func (d *dispatcher) take(ctx context.Context) (more bool, err error) {
 	free := d.workers - int(d.busy.Load())
-	if free <= 0 {
-		return false, nil // a worker that ends wakes us
-	}
 	// Not to be cut short: what is taken up has to be carried out.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), takeTime)
 	defer cancel()
-	waiting, due, err := d.store.Waiting(ctx, free)
+	waiting, err := d.store.Waiting(ctx, d.agent, max(free, 0))
 	if err != nil {
 		return false, err
+	}
+	for _, job := range waiting.Cancelled {
+		d.cancel(job)
 	}
 	// What was begun before goes on first, yet a backend that fails all the time
 	// must not keep what is new from its first try.
 	fresh := 0
-	for _, share := range waiting {
+	for _, share := range waiting.Shares {
 		fresh += share.Count
 	}
-	due = min(due, max((free+1)/2, free-fresh))
-	if due+fresh == 0 {
-		return false, nil
+	due := min(waiting.Due, max((free+1)/2, free-fresh))
+	if free <= 0 || due+fresh == 0 {
+		return false, nil // a worker that ends wakes us
 	}
-	works, err := d.store.Take(ctx, d.agent, due, d.turns.next(waiting, free-due))
+	works, err := d.store.Take(ctx, d.agent, due, d.turns.next(waiting.Shares, free-due))
 	if err != nil {
 		return false, err
 	}

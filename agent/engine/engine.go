@@ -89,11 +89,13 @@ func (e *Engine) session(ctx context.Context) error {
 	defer cancelJobs()
 	var workers sync.WaitGroup
 	d := &dispatcher{store: e.store, agent: name, log: e.log, wake: make(chan struct{}, 1), workers: e.config.Workers}
+	running := &running{cancels: map[tracking.Job]context.CancelCauseFunc{}}
+	d.cancel = running.cancel
 	d.start = func(w *tracking.Work) {
 		free := sync.OnceFunc(d.done)
 		workers.Go(func() {
 			defer free()
-			e.carryOut(jobs, w, free)
+			running.with(jobs, w.Job, func(ctx context.Context) { e.carryOut(ctx, w, free) })
 		})
 	}
 	taking, stopTaking := context.WithCancel(ctx)

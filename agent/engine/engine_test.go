@@ -192,7 +192,7 @@ func TestEngine_badOrderFailsAlone(t *testing.T) {
 		{"151", "Dataset", quoted(f.data + "/../x"), `".."`},
 		{"151", "Dataset", quoted("/etc/passwd"), "lies outside"},
 		{"151", "Dataset", `["` + f.data + `/bad\udcff.tif"]`, "UTF-8"},
-		{"151", "Dataset", `["` + good + `", "` + empty + `", "` + f.data + `/missing.tif"]`, "2 of 3 files cannot be imported: "},
+		{"151", "Dataset", `["` + good + `", "` + empty + `", "` + f.data + `/missing.tif"]`, "2 of 3 files failed: "},
 	} {
 		st := f.await(f.placeRow(tc.id, tc.typ, tc.files), 1)
 		require.Equal(t, order.Failed, st.Stage, tc.files)
@@ -245,6 +245,28 @@ func TestEngine_retriesByUpdateAndKeepsWhatIsDone(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, order.Completed, f.await(id, 2).Stage)
 	require.Equal(t, [][]string{{good, bad}, {bad}}, asked)
+}
+
+func TestEngine_importsTheOthersOfAFileThatCannotBe(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.start(engine.Config{}, nil)
+	missing := filepath.Join(f.data, "missing.tif")
+	id := f.place(f.file("a.tif"), missing, f.file("b.tif"))
+	st := f.await(id, 1)
+	require.Contains(t, st.Description, "1 of 3 files failed: ")
+	var states []tracking.FileState
+	for _, file := range st.Files {
+		states = append(states, file.State)
+	}
+	require.Equal(t, []tracking.FileState{tracking.FileImported, tracking.FileFailed, tracking.FileImported}, states)
+	// The retry does only what is not done.
+	f.file("missing.tif")
+	require.NoError(t, f.store.Retry(t.Context(), id))
+	again := f.await(id, 2)
+	require.Equal(t, order.Completed, again.Stage)
+	require.Equal(t, st.Files[0], again.Files[0])
+	require.Equal(t, st.Files[2], again.Files[2])
 }
 
 func TestEngine_triesAgainWhatMayPass(t *testing.T) {
@@ -402,4 +424,60 @@ func TestEngine_stopsAnytime(t *testing.T) {
 		_, stop := f.start(engine.Config{}, nil)
 		stop()
 	}
+}
+
+func TestEngine_cancelsARunningOrder(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	b := newBlocking()
+	f.start(engine.Config{Workers: 1}, b)
+	id := f.place(f.file("a.tif"), f.file("b.tif"))
+	<-b.begun
+	require.NoError(t, f.store.Cancel(t.Context(), id))
+	st := f.await(id, 1)
+	require.Equal(t, "The order was cancelled.", st.Description)
+	require.Equal(t, failed, f.stages(id))
+	// The worker is free again.
+	next := f.place(f.file("c.tif"))
+	<-b.begun
+	close(b.release)
+	require.Equal(t, order.Completed, f.await(next, 1).Stage)
+}
+
+func TestEngine_failsWhatGoesOnFailing(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	tries := 0
+	f.start(engine.Config{Workers: 1}, backend(func(context.Context, importer.Request) ([]importer.Result, error) {
+		tries++
+		return nil, errors.New("connection refused")
+	}))
+	st := f.await(f.place(f.file("a.tif")), 1)
+	require.Contains(t, st.Description, "tried 5 times")
+	require.Equal(t, failed, f.stages(st.UUID))
+	require.Equal(t, 5, tries)
+}
+
+// Somebody's many orders do not keep another's from being taken up.
+func TestEngine_letsUsersTakeTurns(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	var mu sync.Mutex
+	var users []string
+	file := f.file("a.tif")
+	for range 50 {
+		f.place(file)
+	}
+	last := f.place(file)
+	_, err := f.store.Pool().Exec(t.Context(), `INSERT INTO public.imports (group_name, user_name, destination_id, destination_type, stage, uuid, files)
+		SELECT 'Demo', 'bob', '1', 'Dataset', 'Import Pending', 'bobs', files FROM public.imports LIMIT 1`)
+	require.NoError(t, err)
+	f.start(engine.Config{Workers: 1}, backend(func(_ context.Context, req importer.Request) ([]importer.Result, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		users = append(users, req.User)
+		return imported(req), nil
+	}))
+	f.await(last, 1)
+	require.Contains(t, users[:2], "bob")
 }

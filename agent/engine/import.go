@@ -34,6 +34,7 @@ func (r *run) importFiles(ctx context.Context) error {
 				return err
 			}
 		}
+		r.progress(ctx, "importing")
 		err := r.importBatch(ctx, todo[start:end], resolved[start:end], parent(resolved))
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -45,7 +46,7 @@ func (r *run) importFiles(ctx context.Context) error {
 	if passing != nil {
 		return passing
 	}
-	return r.failures("failed")
+	return r.failures()
 }
 
 // resolve returns where each file really is, below the share.

@@ -29,6 +29,10 @@ type run struct {
 	log     *slog.Logger
 	last    bool // no further try follows
 	unsaved []tracking.File
+
+	began time.Time
+	noted time.Time // when its progress was noted last, or it began
+	sizes []int64   // of the files, in bytes; of a folder nothing
 }
 
 // carryOut does all that is to be done with an order that was taken up. Whatever
@@ -101,9 +105,13 @@ func (c *Config) backOff(tries int) time.Duration {
 // has not ended.
 func (r *run) do(ctx context.Context) error {
 	began := time.Now()
+	r.began, r.noted, r.sizes = began, began, make([]int64, len(r.work.Files))
 	o := &r.work.Order
 	r.log.InfoContext(ctx, "order started", slog.String("user", o.User), slog.String("group", o.Group), slog.Int("files", len(o.Files)))
 	err := r.steps(ctx)
+	if err != nil && errors.Is(context.Cause(ctx), errCancelled) {
+		return r.end(ctx, began, r.cancelled())
+	}
 	if err != nil && (ctx.Err() != nil || errors.Is(err, tracking.ErrNotMine) || errors.Is(err, errUnsaved)) {
 		return err
 	}
@@ -122,6 +130,9 @@ func (r *run) steps(ctx context.Context) (err error) {
 			err = fmt.Errorf("a step crashed: %v", p)
 		}
 	}()
+	if r.work.Cancelled {
+		return r.cancelled()
+	}
 	if r.work.Faulty != nil {
 		return r.work.Faulty
 	}
@@ -132,6 +143,20 @@ func (r *run) steps(ctx context.Context) (err error) {
 		return err
 	}
 	return r.importFiles(ctx)
+}
+
+// cancelled says what became of an order that somebody cancelled.
+func (r *run) cancelled() error {
+	imported := 0
+	for i := range r.work.Files {
+		if r.work.Files[i].State == tracking.FileImported {
+			imported++
+		}
+	}
+	if imported == 0 {
+		return order.Errorf(order.Invalid, "The order was cancelled.")
+	}
+	return order.Errorf(order.Invalid, "The order was cancelled after %d of %d files had been imported.", imported, len(r.work.Files))
 }
 
 // end writes the order's last stage and its files together.

@@ -11,8 +11,8 @@ import (
 	"biomero-importer/importer"
 )
 
-// validate makes sure, before anything is made, that the whole order can be
-// imported. Files that cannot are marked, each with its reason.
+// validate finds out, before anything is made, what of the order can be imported.
+// Files that cannot be are marked, each with its reason, and do not stop the others.
 func (r *run) validate(ctx context.Context) error {
 	o := &r.work.Order
 	if err := checkNames(o); err != nil {
@@ -32,7 +32,9 @@ func (r *run) validate(ctx context.Context) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := r.checkFile(f.Path, importer.ContainerType(o.Destination.Type)); err != nil {
+		r.progress(ctx, "checking")
+		var err error
+		if r.sizes[i], err = r.checkFile(f.Path, importer.ContainerType(o.Destination.Type)); err != nil {
 			fault, ok := errors.AsType[*importer.Error](err)
 			if !ok {
 				return order.Errorf(order.Busy, "checking %q: %w", f.Path, err)
@@ -40,18 +42,21 @@ func (r *run) validate(ctx context.Context) error {
 			r.decide(f, tracking.FileFailed, fault.Reason)
 		}
 	}
-	return r.failures("cannot be imported")
+	return nil
 }
 
-func (r *run) checkFile(path string, into importer.ContainerType) error {
+func (r *run) checkFile(path string, into importer.ContainerType) (size int64, err error) {
 	resolved, info, err := r.engine.share.Check(path)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	if info.IsDir() && importer.IsZarr(resolved) {
+	if !info.IsDir() {
+		return info.Size(), nil
+	}
+	if importer.IsZarr(resolved) {
 		_, err = r.engine.share.Zarr(resolved, into)
 	}
-	return err
+	return 0, err
 }
 
 // maxName leaves room for what the repository's folder template puts behind a
@@ -77,7 +82,7 @@ func (r *run) decide(f *tracking.File, state tracking.FileState, reason string) 
 }
 
 // failures sums up the files that failed, or is nil.
-func (r *run) failures(what string) error {
+func (r *run) failures() error {
 	failed, first := 0, ""
 	for _, f := range r.work.Files {
 		if f.State == tracking.FileFailed {
@@ -93,7 +98,7 @@ func (r *run) failures(what string) error {
 	case total == 1:
 		return order.Errorf(order.Invalid, "%s", first)
 	default:
-		return order.Errorf(order.Invalid, "%d of %d files %s: %s", failed, total, what, first)
+		return order.Errorf(order.Invalid, "%d of %d files failed: %s", failed, total, first)
 	}
 }
 

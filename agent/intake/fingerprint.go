@@ -29,8 +29,12 @@ const (
 	blockNumber = 8
 )
 
-// readers is how many files are read at a time.
-const readers = 4
+// readers is how many files are read at a time, and readAhead how many one reader
+// takes on at once: those beside each other are mostly of one folder.
+const (
+	readers   = 4
+	readAhead = 64
+)
 
 // fingerprints condenses the content of those drops for which that says more
 // than what is recorded of them, by path. Of one that cannot be read, or
@@ -57,11 +61,18 @@ func (in *Intake) fingerprints(ctx context.Context, drops []watcher.Drop) (print
 	var pool sync.WaitGroup
 	for range min(readers, len(wanted)) {
 		pool.Go(func() {
-			buffer := make([]byte, fileEnd)
-			for i := next.Add(1) - 1; i < int64(len(wanted)) && ctx.Err() == nil; i = next.Add(1) - 1 {
-				contents[i], faults[i] = in.fingerprint(root, wanted[i], buffer)
-				if faults[i] != nil {
-					in.log.DebugContext(ctx, "a drop has no fingerprint", slog.String("path", wanted[i].Path), slog.Any("error", faults[i]))
+			r := &reader{root: root, buffer: make([]byte, fileEnd)}
+			defer r.close()
+			for {
+				end := int(next.Add(readAhead))
+				for i := end - readAhead; i < min(end, len(wanted)) && ctx.Err() == nil; i++ {
+					contents[i], faults[i] = in.fingerprint(r, wanted[i])
+					if faults[i] != nil {
+						in.log.DebugContext(ctx, "a drop has no fingerprint", slog.String("path", wanted[i].Path), slog.Any("error", faults[i]))
+					}
+				}
+				if end >= len(wanted) || ctx.Err() != nil {
+					return
 				}
 			}
 		})
@@ -95,8 +106,37 @@ func hinges(prev *tracking.Drop, d *watcher.Drop) bool {
 		(!sameStamp(prev, d) || !sameInode(prev, d))
 }
 
+// reader reads files below root. It keeps the folder of the last one open.
+type reader struct {
+	root   *os.Root
+	dir    string
+	folder *os.Root
+	buffer []byte
+}
+
+// in opens the folder at dir, below the root.
+func (r *reader) in(dir string) (*os.Root, error) {
+	if r.folder != nil && r.dir == dir {
+		return r.folder, nil
+	}
+	r.close()
+	folder, err := r.root.OpenRoot(dir + "/") // a folder: opening a pipe would never end
+	if err != nil {
+		return nil, err
+	}
+	r.dir, r.folder = dir, folder
+	return folder, nil
+}
+
+func (r *reader) close() {
+	if r.folder != nil {
+		_ = r.folder.Close()
+		r.folder = nil
+	}
+}
+
 // fingerprint is a drop's, if it is as it was handed over.
-func (in *Intake) fingerprint(root *os.Root, d *watcher.Drop, buffer []byte) (uint64, error) {
+func (in *Intake) fingerprint(r *reader, d *watcher.Drop) (uint64, error) {
 	if unfit(d) != "" {
 		return 0, nil
 	}
@@ -105,9 +145,13 @@ func (in *Intake) fingerprint(root *os.Root, d *watcher.Drop, buffer []byte) (ui
 		return 0, err
 	}
 	if isUnit(d) {
-		return unitFingerprint(root, rel, d, buffer)
+		return r.unit(rel, d)
 	}
-	sum, info, err := fileSum(root, rel, buffer)
+	folder, err := r.in(filepath.Dir(rel))
+	if err != nil {
+		return 0, err
+	}
+	sum, info, err := fileSum(folder, filepath.Base(rel), r.buffer)
 	switch {
 	case err != nil:
 		return 0, err
@@ -117,13 +161,17 @@ func (in *Intake) fingerprint(root *os.Root, d *watcher.Drop, buffer []byte) (ui
 	return condense(sum), nil
 }
 
-// unitFingerprint is that of a drop of several files: too many to read all.
-func unitFingerprint(root *os.Root, rel string, d *watcher.Drop, buffer []byte) (uint64, error) {
+// unit is the fingerprint of a drop of several files: too many to read all.
+func (r *reader) unit(rel string, d *watcher.Drop) (uint64, error) {
 	if d.Shape == 0 || len(d.Samples) == 0 {
 		return 0, nil
 	}
 	if !d.IsDir {
 		rel = filepath.Dir(rel)
+	}
+	folder, err := r.in(rel)
+	if err != nil {
+		return 0, err
 	}
 	sum := sha256.New()
 	number(sum, d.Shape)
@@ -132,7 +180,7 @@ func unitFingerprint(root *os.Root, rel string, d *watcher.Drop, buffer []byte) 
 		if !filepath.IsLocal(sample) {
 			return 0, fmt.Errorf("the sample %q is not in the unit", sample)
 		}
-		part, _, err := fileSum(root, filepath.Join(rel, sample), buffer)
+		part, _, err := fileSum(folder, sample, r.buffer)
 		if err != nil {
 			return 0, err
 		}

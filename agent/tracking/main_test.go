@@ -73,9 +73,9 @@ const agent = "test-agent"
 func (f fixture) takeAs(agent string) []*tracking.Work {
 	f.t.Helper()
 	const many = 100_000
-	waiting, due, err := f.Waiting(f.t.Context(), many)
+	waiting, err := f.Waiting(f.t.Context(), agent, many)
 	require.NoError(f.t, err)
-	works, err := f.Take(f.t.Context(), agent, due, waiting)
+	works, err := f.Take(f.t.Context(), agent, waiting.Due, waiting.Shares)
 	require.NoError(f.t, err)
 	return works
 }

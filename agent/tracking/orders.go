@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -13,16 +14,29 @@ import (
 // statusOf selects the newest row of each uuid in the relation "wanted".
 const statusOf = `
 SELECT w.uuid, p.stage, p.group_name, p.user_name, p.destination_type, p.destination_id, coalesce(p.description, ''),
-       coalesce(p.file_names, ''), p."timestamp", coalesce(o.attempt, 0), o.queued_at, o.started_at, o.ended_at
+       coalesce(p.file_names, ''), p."timestamp", coalesce(o.attempt, 0), o.queued_at, o.started_at, o.ended_at,
+       g.step, g.files_done, g.files_total, g.bytes_done, g.bytes_total, g.began_at, g.updated_at
 FROM wanted w
 CROSS JOIN LATERAL (SELECT * FROM public.imports i WHERE i.uuid = w.uuid
                     ORDER BY i."timestamp" DESC NULLS LAST, i.id DESC LIMIT 1) p
 LEFT JOIN importer.orders o ON o.uuid = w.uuid
+LEFT JOIN importer.progress g ON g.uuid = o.uuid AND g.run = o.run AND o.state = 'running'
 ORDER BY p."timestamp" DESC NULLS LAST, p.id DESC`
 
 func scanStatus(row pgx.CollectableRow) (st Status, err error) {
-	return st, row.Scan(&st.UUID, &st.Stage, &st.Group, &st.User, &st.DestinationType, &st.DestinationID, &st.Description,
-		&st.FileNames, &st.Changed, &st.Attempt, &st.Queued, &st.Started, &st.Ended)
+	var step *string
+	var files, total *int
+	var bytes, size *int64
+	var began, updated *time.Time
+	err = row.Scan(&st.UUID, &st.Stage, &st.Group, &st.User, &st.DestinationType, &st.DestinationID, &st.Description,
+		&st.FileNames, &st.Changed, &st.Attempt, &st.Queued, &st.Started, &st.Ended,
+		&step, &files, &total, &bytes, &size, &began, &updated)
+	if err == nil && step != nil {
+		st.Progress = &Progress{
+			Step: *step, FilesDone: *files, FilesTotal: *total, BytesDone: *bytes, BytesTotal: *size, Began: *began, Updated: *updated,
+		}
+	}
+	return st, err
 }
 
 // Recent returns the orders that were last waited for or worked on, newest

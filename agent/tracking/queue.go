@@ -28,27 +28,51 @@ WITH RECURSIVE share AS (
 SELECT s.rank, s.group_name, s.user_name,
        (SELECT count(*) FROM (SELECT FROM importer.inbox i WHERE NOT i.parked AND i.rank = s.rank
                               AND i.group_name = s.group_name AND i.user_name = s.user_name LIMIT $1) few)
-FROM share s LIMIT $2`
+FROM share s
+WHERE NOT EXISTS (SELECT FROM importer.pauses z WHERE left(z.group_name, 100) IN ('', s.group_name) AND left(z.user_name, 100) IN ('', s.user_name))
+LIMIT $2`
 
 // maxShares bounds how many users one choice is made among.
 const maxShares = 10_000
 
-// dueCount counts what is to be tried again or resumed by now.
-const dueCount = `SELECT count(*) FROM (SELECT FROM importer.orders WHERE state = 'queued' AND due_at <= clock_timestamp() LIMIT $1) few`
+// isDue is a condition on an order: its time has come, and it is not paused.
+const isDue = `state = 'queued' AND due_at <= clock_timestamp() AND NOT EXISTS (
+    SELECT FROM importer.pauses z
+    CROSS JOIN LATERAL (SELECT group_name, user_name FROM public.imports p WHERE p.id = import_id LIMIT 1) p
+    WHERE z.group_name IN ('', p.group_name) AND z.user_name IN ('', p.user_name))`
 
-// Waiting tells who has orders waiting, by rank, group and user, and how many of
-// those that were begun are due to go on. It counts up to limit of each.
-func (s *Store) Waiting(ctx context.Context, limit int) (waiting []Share, due int, err error) {
+// dueCount counts what is to be tried again or resumed by now.
+const dueCount = `SELECT count(*) FROM (SELECT FROM importer.orders WHERE ` + isDue + ` LIMIT $1) few`
+
+// cancelledRuns are those of an agent that are to be ended.
+const cancelledRuns = `SELECT uuid, run FROM importer.orders WHERE state = 'running' AND agent = $1 AND cancelled`
+
+// Waiting is what an agent chooses from.
+type Waiting struct {
+	Shares    []Share // by rank, group and user
+	Due       int     // orders that were begun, and are to go on by now
+	Cancelled []Job   // of the agent's own runs
+}
+
+// Waiting tells what waits for an agent. It counts up to limit of each.
+func (s *Store) Waiting(ctx context.Context, agent string, limit int) (*Waiting, error) {
+	w := &Waiting{}
 	batch := &pgx.Batch{}
-	batch.Queue(dueCount, limit).QueryRow(func(row pgx.Row) error { return row.Scan(&due) })
-	batch.Queue(shares, limit, maxShares).Query(func(rows pgx.Rows) (err error) {
-		waiting, err = pgx.CollectRows(rows, pgx.RowToStructByPos[Share])
+	batch.Queue(cancelledRuns, agent).Query(func(rows pgx.Rows) (err error) {
+		w.Cancelled, err = pgx.CollectRows(rows, pgx.RowToStructByPos[Job])
 		return err
 	})
-	if err := s.pool.SendBatch(ctx, batch).Close(); err != nil {
-		return nil, 0, fmt.Errorf("looking for orders that wait: %w", err)
+	if limit > 0 {
+		batch.Queue(dueCount, limit).QueryRow(func(row pgx.Row) error { return row.Scan(&w.Due) })
+		batch.Queue(shares, limit, maxShares).Query(func(rows pgx.Rows) (err error) {
+			w.Shares, err = pgx.CollectRows(rows, pgx.RowToStructByPos[Share])
+			return err
+		})
 	}
-	return waiting, due, nil
+	if err := s.pool.SendBatch(ctx, batch).Close(); err != nil {
+		return nil, fmt.Errorf("looking for orders that wait: %w", err)
+	}
+	return w, nil
 }
 
 // Job is a worker's hold on an attempt. Whatever it writes takes effect only
@@ -60,7 +84,7 @@ type Job struct {
 
 // pendingColumns are of an order o, the row p that it was made from, which may be
 // gone, and that row's converter c.
-const pendingColumns = `o.uuid, o.run, o.attempt, o.crashes, o.tries, o.import_id, p.id, p.group_name, p.user_name, p.destination_type, p.destination_id,
+const pendingColumns = `o.uuid, o.run, o.attempt, o.crashes, o.tries, o.cancelled, o.import_id, p.id, p.group_name, p.user_name, p.destination_type, p.destination_id,
        p.files, coalesce(p.description, ''), p.import_options,
        c.container, c.input_file, c.output_folder, c.alt_output_folder, c.extra_params::text`
 
@@ -97,7 +121,7 @@ WITH picked AS (
     INSERT INTO importer.orders AS o (uuid, import_id, attempt, state, agent, run, started_at)
     SELECT uuid, import_id, 1, 'running', $5, 1, clock_timestamp() FROM wanted WHERE import_id IS NOT NULL ORDER BY uuid
     ON CONFLICT (uuid) DO UPDATE SET import_id = excluded.import_id, attempt = o.attempt + 1, state = 'running', agent = $5, run = o.run + 1,
-        tries = 0, crashes = 0, reason = '', due_at = NULL, queued_at = clock_timestamp(), started_at = clock_timestamp(), ended_at = NULL
+        tries = 0, crashes = 0, cancelled = false, reason = '', due_at = NULL, queued_at = clock_timestamp(), started_at = clock_timestamp(), ended_at = NULL
         WHERE o.state IN ('completed', 'failed')
     RETURNING o.*
 )
@@ -111,8 +135,8 @@ ORDER BY w.first`
 // of a version that queued orders before.
 const takeDue = `
 WITH due AS MATERIALIZED (
-    SELECT uuid, started_at IS NULL AS fresh, due_at FROM importer.orders WHERE state = 'queued' AND due_at <= clock_timestamp()
-    ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED
+    SELECT uuid, started_at IS NULL AS fresh, due_at FROM importer.orders
+    WHERE ` + isDue + ` ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED
 ), o AS (
     UPDATE importer.orders o SET state = 'running', agent = $2, run = o.run + 1, due_at = NULL,
         started_at = coalesce(o.started_at, clock_timestamp())
@@ -137,7 +161,7 @@ func (s *Store) Take(ctx context.Context, agent string, due int, turns []Share) 
 		batch.Queue(takeDue, due, agent).Query(t.collect)
 		if len(turns) > 0 {
 			// A statement of its own: the snapshot of the next must be younger than the lock.
-			batch.Queue(`SELECT pg_advisory_xact_lock(hashtext('importer.claim'))`)
+			batch.Queue(takeTurns)
 			ranks, groups, users, counts := make([]int16, len(turns)), make([]string, len(turns)), make([]string, len(turns)), make([]int, len(turns))
 			for i, share := range turns {
 				ranks[i], groups[i], users[i], counts[i] = int16(share.Rank), share.Group, share.User, share.Count //nolint:gosec // as read
@@ -156,6 +180,9 @@ func (s *Store) Take(ctx context.Context, agent string, due int, turns []Share) 
 	return works, nil
 }
 
+// takeTurns keeps agents from taking up the same orders.
+const takeTurns = `SELECT pg_advisory_xact_lock(hashtext('importer.claim'))`
+
 // taken is what one Take has found.
 type taken struct {
 	works         []*Work
@@ -169,9 +196,10 @@ func (t *taken) collect(rows pgx.Rows) error {
 	var uuid *string
 	var run, importID *int64
 	var attempt, crashes, tries *int
+	var cancelled *bool
 	var row pendingRow
 	_, err := pgx.ForEachRow(rows, []any{
-		&inbox, &busy, &fresh, &uuid, &run, &attempt, &crashes, &tries, &importID, &row.id, &row.group, &row.user, &row.typ, &row.dest,
+		&inbox, &busy, &fresh, &uuid, &run, &attempt, &crashes, &tries, &cancelled, &importID, &row.id, &row.group, &row.user, &row.typ, &row.dest,
 		&row.files, &row.description, &row.options, &row.container, &row.input, &row.output, &row.altOutput, &row.params,
 	}, func() error {
 		if busy {
@@ -184,7 +212,7 @@ func (t *taken) collect(rows pgx.Rows) error {
 		}
 		w := row.decode(*uuid)
 		w.Job = Job{UUID: *uuid, Run: *run}
-		w.Attempt, w.Crashes, w.Tries, w.importID = *attempt, *crashes, *tries, *importID
+		w.Attempt, w.Crashes, w.Tries, w.Cancelled, w.importID = *attempt, *crashes, *tries, *cancelled, *importID
 		t.works = append(t.works, w)
 		if fresh {
 			t.fresh = append(t.fresh, w)

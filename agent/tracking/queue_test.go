@@ -58,10 +58,9 @@ func TestTake_leavesARunningOrderUntilItEnds(t *testing.T) {
 	f.exec(insertPending, w.Job.UUID, `["/data/b.tif"]`)
 	f.exec(insertPending, w.Job.UUID, `["/data/c.tif"]`)
 	require.Empty(t, f.take())
-	waiting, due, err := f.Waiting(t.Context(), 10)
+	waiting, err := f.Waiting(t.Context(), agent, 10)
 	require.NoError(t, err)
-	require.Empty(t, waiting, "it is not looked at again before it ends")
-	require.Zero(t, due)
+	require.Equal(t, &tracking.Waiting{Shares: []tracking.Share{}, Cancelled: []tracking.Job{}}, waiting, "it is not looked at again before it ends")
 	require.NoError(t, f.end(tracking.End{Job: w.Job, Stage: order.Completed}))
 	again := f.take()
 	require.Equal(t, []attempt{{w.Job.UUID, 2}}, attempts(again))
@@ -112,11 +111,11 @@ func TestTake_byAgentsAtOnceMakesEachAttemptOnce(t *testing.T) {
 					done = true
 				default:
 				}
-				waiting, _, err := f.Waiting(t.Context(), 16)
+				waiting, err := f.Waiting(t.Context(), agent, 16)
 				if err != nil {
 					return err
 				}
-				works, err := f.Take(t.Context(), fmt.Sprintf("agent-%d", n), 16, waiting)
+				works, err := f.Take(t.Context(), fmt.Sprintf("agent-%d", n), 16, waiting.Shares)
 				if err != nil {
 					return err
 				}
@@ -201,16 +200,16 @@ func TestWaiting_countsEachShare(t *testing.T) {
 	f.exec(insertOf, "A", "ada", 1)
 	f.exec(`INSERT INTO importer.requests (uuid, metadata, priority) VALUES ('C/eve/1', '{}', 5)`)
 	f.exec(insertOf, "C", "eve", 2)
-	waiting, due, err := f.Waiting(t.Context(), 10)
+	waiting, err := f.Waiting(t.Context(), agent, 10)
 	require.NoError(t, err)
-	require.Zero(t, due)
+	require.Zero(t, waiting.Due)
 	require.Equal(t, []tracking.Share{
 		{Rank: -5, Group: "C", User: "eve", Count: 1},
 		{Group: "A", User: "ada", Count: 1},
 		{Group: "A", User: "bob", Count: 10},
 		{Group: "B", User: "ada", Count: 3},
 		{Group: "C", User: "eve", Count: 1},
-	}, waiting)
+	}, waiting.Shares)
 	works, err := f.Take(t.Context(), agent, 0, []tracking.Share{{Group: "A", User: "bob", Count: 2}, {Group: "B", User: "ada", Count: 1}})
 	require.NoError(t, err)
 	require.ElementsMatch(t, []attempt{{"A/bob/1", 1}, {"A/bob/2", 1}, {"B/ada/1", 1}}, attempts(works), "in the order of their arrival")

@@ -100,6 +100,7 @@ type Status struct {
 	Queued          *time.Time        `json:"queued"`
 	Started         *time.Time        `json:"started"`
 	Ended           *time.Time        `json:"ended"`
+	Progress        *Progress         `json:"progress"` // of a running order that takes longer than a moment
 	Files           []File            `json:"files"`
 	Metadata        map[string]string `json:"metadata"`
 	MetadataFile    string            `json:"metadata_file"`

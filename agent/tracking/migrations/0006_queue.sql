@@ -11,7 +11,10 @@ UPDATE importer.inbox i SET group_name = left(p.group_name, 100), user_name = le
 FROM public.imports p WHERE p.id = i.import_id;
 CREATE INDEX inbox_turn ON importer.inbox (rank, group_name, user_name, id) WHERE NOT parked;
 
-ALTER TABLE importer.requests ADD COLUMN priority SMALLINT NOT NULL DEFAULT 0;
+-- What an order asks for beyond the columns that clients share: also how urgent it is.
+ALTER TABLE importer.requests
+    ADD COLUMN priority SMALLINT NOT NULL DEFAULT 0 CHECK (priority BETWEEN -100 AND 100),
+    ALTER COLUMN metadata SET DEFAULT '{}';
 
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION importer.announce_pending() RETURNS trigger
@@ -34,11 +37,20 @@ ALTER TABLE importer.orders
     ADD COLUMN agent  TEXT NOT NULL DEFAULT '',     -- who carries it out
     ADD COLUMN run    BIGINT NOT NULL DEFAULT 0,    -- counts how often it was taken up: tells a run from earlier ones
     ADD COLUMN tries  INTEGER NOT NULL DEFAULT 0,   -- of this attempt, that met a fault that may pass
-    ADD COLUMN due_at TIMESTAMPTZ;                  -- of a queued one
+    ADD COLUMN due_at TIMESTAMPTZ,                  -- of a queued one
+    ADD COLUMN cancelled BOOLEAN NOT NULL DEFAULT false;  -- to be ended by whoever carries it out
 DROP INDEX importer.orders_active;
 UPDATE importer.orders SET state = 'queued', due_at = clock_timestamp() WHERE state IN ('queued', 'running');
 CREATE INDEX orders_due ON importer.orders (due_at) WHERE state = 'queued';
 CREATE INDEX orders_running ON importer.orders (agent) WHERE state = 'running';
+
+-- What is not taken up for now: of a group, of a user, or, with empty names, of all.
+CREATE TABLE importer.pauses (
+    group_name TEXT COLLATE "C" NOT NULL,
+    user_name  TEXT COLLATE "C" NOT NULL,
+    since      TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (group_name, user_name)
+);
 
 -- The job queue of before.
 DROP TABLE IF EXISTS importer.river_job, importer.river_leader, importer.river_queue, importer.river_client,
