@@ -3,6 +3,7 @@ package watcher
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -21,6 +22,49 @@ type reading struct {
 	mains  map[string]struct{}
 	parts  bool
 	marked bool // a done-marker is there
+	// entries are those of the step under way.
+	entries []entry
+}
+
+// entry is a directory entry that is looked at.
+type entry struct {
+	name string
+	kind kind
+	info info
+	err  error
+}
+
+// A step looks at so many entries at a time: as many as there are processors to
+// do it, and where a server answers more, because that takes its time.
+const (
+	localLooks  = 1
+	remoteLooks = 8
+	fewLooks    = 16 // are not worth sharing out
+)
+
+// glance looks at the entries.
+func (r *reading) glance() {
+	looks := localLooks
+	if !r.node.fs.local {
+		looks = remoteLooks
+	}
+	share := max((len(r.entries)+looks-1)/looks, fewLooks)
+	var others sync.WaitGroup
+	for rest := r.entries; len(rest) > 0; {
+		part := rest[:min(share, len(rest))]
+		rest = rest[len(part):]
+		look := func() {
+			for i := range part {
+				part[i].info, part[i].err = r.folder.look(part[i].name)
+			}
+		}
+		if len(rest) == 0 {
+			look()
+		} else {
+			others.Go(look)
+		}
+	}
+	others.Wait()
 }
 
 // meet lists a folder, unless it cannot have changed since it was listed.
@@ -51,7 +95,7 @@ func (l *loop) meet(ctx context.Context, n *node) {
 	}
 	l.listings++
 	n.stale = false // whatever is missed from here on sets it
-	l.reading = &reading{node: n, folder: f, mains: map[string]struct{}{}}
+	l.reading = &reading{node: n, folder: f, met: make([]uint64, 0, n.known.len()), mains: map[string]struct{}{}}
 }
 
 // unchanged reports whether the folder's times are enough to know that nothing
@@ -129,13 +173,18 @@ func (l *loop) readOn(ctx context.Context) {
 		l.endReading()
 		return
 	}
-	before := l.files
 	now := l.tick()
+	r.entries = r.entries[:0]
 	more, err := r.folder.some(l.buf, func(raw []byte, dirent uint8) error {
-		l.entry(ctx, r, string(raw), dirent, now)
+		l.sift(ctx, r, string(raw), dirent)
 		return ctx.Err()
 	})
-	if looked := l.files - before; looked > 0 {
+	r.glance()
+	for i := range r.entries {
+		l.entry(ctx, r, &r.entries[i], now)
+	}
+	if looked := len(r.entries); looked > 0 {
+		l.files += looked
 		l.scanFree = l.now() + l.limit.ReserveN(time.Now(), looked).Delay()
 	}
 	switch {
@@ -185,9 +234,10 @@ func (l *loop) finishReading(r *reading) {
 	}
 }
 
-// entry takes one directory entry of a folder that is being listed.
-func (l *loop) entry(ctx context.Context, r *reading, name string, dirent uint8, now tick) {
-	n, f := r.node, r.folder
+// sift takes a directory entry of a folder that is being listed as far as its type
+// and name tell, and notes those that have to be looked at.
+func (l *loop) sift(ctx context.Context, r *reading, name string, dirent uint8) {
+	n := r.node
 	switch dirent {
 	case unix.DT_DIR:
 		l.subfolder(ctx, n, name, glanced)
@@ -204,16 +254,30 @@ func (l *loop) entry(ctx context.Context, r *reading, name string, dirent uint8,
 		r.parts = r.parts || n.isSlide(name)
 		return
 	}
-	if k == data && l.units > 0 {
-		if u, sure := n.partOf(name); u != nil && sure {
-			return
-		}
+	if !l.isCompanion(n, name, k) {
+		r.entries = append(r.entries, entry{name: name, kind: k})
 	}
-	l.files++
-	in, err := f.look(name)
+}
+
+// isCompanion reports whether a file is certain to be a companion in a unit.
+func (l *loop) isCompanion(n *node, name string, k kind) bool {
+	if k != data || l.units == 0 {
+		return false
+	}
+	u, sure := n.partOf(name)
+	return u != nil && sure
+}
+
+// entry takes one that was looked at.
+func (l *loop) entry(ctx context.Context, r *reading, e *entry, now tick) {
+	n, f, name, in := r.node, r.folder, e.name, &e.info
+	k := e.kind
+	if k == mainly { // unless there are too many by now
+		k = n.kindOf(&l.match.ignore, name)
+	}
 	switch {
-	case gone(err):
-	case err != nil:
+	case gone(e.err):
+	case e.err != nil:
 		l.doubt(n)
 	case in.isDir():
 		l.subfolder(ctx, n, name, glanced)
@@ -224,9 +288,10 @@ func (l *loop) entry(ctx context.Context, r *reading, name string, dirent uint8,
 		r.marked = true
 	case k == mainly:
 		r.mains[name] = struct{}{}
-		l.mainSeen(n, name, &in, glanced)
+		l.mainSeen(n, name, in, glanced)
+	case l.isCompanion(n, name, k): // of what was met only just before
 	case k == data || k == control:
-		if mark, known := l.saw(n, f, name, k, &in, now, glanced); known {
+		if mark, known := l.saw(n, f, name, k, in, now, glanced); known {
 			r.met = append(r.met, mark)
 		}
 	default:
