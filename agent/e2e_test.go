@@ -511,6 +511,31 @@ func TestOrderCommands(t *testing.T) {
 	a.stop()
 }
 
+func TestPauseAndCancel(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	a := s.start()
+	defer a.stop()
+	_, errs, status := s.run("order", "pause", "--user", "ada")
+	require.Zero(t, status, errs)
+	out, _, _ := s.run("order", "pause", "--list")
+	require.Contains(t, out, "ada")
+	cancelled, kept := s.insert(s.write("pixels", "a.tif")), s.insert(s.write("pixels", "b.tif"))
+	_, errs, status = s.run("order", "cancel", cancelled)
+	require.Zero(t, status, errs)
+	require.Equal(t, "The order was cancelled.", s.ended(cancelled, 1).Description)
+	_, errs, status = s.run("order", "cancel", cancelled)
+	require.Equal(t, 2, status)
+	require.Contains(t, errs, "has ended")
+	require.Equal(t, []string{"Import Pending"}, s.stages(kept))
+	_, errs, status = s.run("order", "resume", "--user", "ada")
+	require.Zero(t, status, errs)
+	require.Equal(t, order.Completed, s.ended(kept, 1).Stage)
+	_, errs, status = s.run("order", "resume", "--user", "ada")
+	require.Equal(t, 2, status, errs)
+	require.Len(t, s.links(), 1)
+}
+
 func TestDemo_twiceInARow(t *testing.T) {
 	t.Parallel()
 	dir := openDir(t)
