@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -24,8 +25,9 @@ type dispatcher struct {
 
 	workers int
 	busy    atomic.Int64
+	running running
+	odd     bool // the odd worker went to what was begun before
 	start   func(*tracking.Work)
-	cancel  func(tracking.Job)
 }
 
 // run takes up what is due, at each wake-up and each sweep.
@@ -74,28 +76,23 @@ func (d *dispatcher) gather(ctx context.Context) {
 // take takes up as many orders as there are free workers, and reports whether
 // another try may find more.
 func (d *dispatcher) take(ctx context.Context) (more bool, err error) {
-	free := d.workers - int(d.busy.Load())
+	// What is handed over to be ended takes no worker, but it has to end some time.
+	free := max(min(d.workers-int(d.busy.Load()), d.workers+maxEnding-d.running.count()), 0)
 	// Not to be cut short: what is taken up has to be carried out.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), takeTime)
 	defer cancel()
-	waiting, err := d.store.Waiting(ctx, d.agent, max(free, 0))
+	waiting, err := d.store.Waiting(ctx, d.agent, free)
 	if err != nil {
 		return false, err
 	}
-	for _, job := range waiting.Cancelled {
-		d.cancel(job)
+	if err := d.compare(ctx, waiting.Running); err != nil {
+		return false, err
 	}
-	// What was begun before goes on first, yet a backend that fails all the time
-	// must not keep what is new from its first try.
-	fresh := 0
-	for _, share := range waiting.Shares {
-		fresh += share.Count
-	}
-	due := min(waiting.Due, max((free+1)/2, free-fresh))
-	if free <= 0 || due+fresh == 0 {
+	due, fresh := d.split(waiting, free)
+	if due+fresh == 0 {
 		return false, nil // a worker that ends wakes us
 	}
-	works, err := d.store.Take(ctx, d.agent, due, d.turns.next(waiting.Shares, free-due))
+	works, more, err := d.store.Take(ctx, d.agent, due, d.turns.next(waiting.Shares, fresh))
 	if err != nil {
 		return false, err
 	}
@@ -103,8 +100,42 @@ func (d *dispatcher) take(ctx context.Context) (more bool, err error) {
 		d.busy.Add(1)
 		d.start(w)
 	}
-	return len(works) > 0, nil
+	return more, nil
 }
+
+// compare ends what was cancelled, and puts back what this agent has taken up
+// without knowing: the answer to that was lost.
+func (d *dispatcher) compare(ctx context.Context, runs []tracking.Run) error {
+	for _, r := range runs {
+		if d.running.has(r.Job, r.Cancelled) {
+			continue
+		}
+		if err := d.store.PutBack(ctx, r.Job, 0, false, nil); err != nil && !errors.Is(err, tracking.ErrNotMine) {
+			return err
+		}
+	}
+	return nil
+}
+
+// split shares free workers out between orders that were begun before and new ones.
+// Those go first, yet a backend that fails all the time must not keep what is new
+// from its first try: where both wait, an odd worker is theirs in turns.
+func (d *dispatcher) split(waiting *tracking.Waiting, free int) (due, fresh int) {
+	for _, share := range waiting.Shares {
+		fresh += share.Count
+	}
+	half := free / 2
+	if free%2 == 1 && waiting.Due > 0 && fresh > 0 {
+		if d.odd = !d.odd; d.odd {
+			half++
+		}
+	}
+	due = min(waiting.Due, max(half, free-fresh))
+	return due, min(fresh, free-due)
+}
+
+// maxEnding is how many orders may wait for their end to be written.
+const maxEnding = 200
 
 // takeTime bounds what one try may take.
 const takeTime = 30 * time.Second

@@ -88,14 +88,18 @@ func (e *Engine) session(ctx context.Context) error {
 	jobs, cancelJobs := context.WithCancel(lasting)
 	defer cancelJobs()
 	var workers sync.WaitGroup
-	d := &dispatcher{store: e.store, agent: name, log: e.log, wake: make(chan struct{}, 1), workers: e.config.Workers}
-	running := &running{cancels: map[tracking.Job]context.CancelCauseFunc{}}
-	d.cancel = running.cancel
+	d := &dispatcher{
+		store: e.store, agent: name, log: e.log, wake: make(chan struct{}, 1), workers: e.config.Workers,
+		running: running{cancels: map[tracking.Job]context.CancelCauseFunc{}},
+	}
 	d.start = func(w *tracking.Work) {
+		jobCtx, remove := d.running.add(jobs, w.Job)
 		free := sync.OnceFunc(d.done)
 		workers.Go(func() {
+			defer d.signal()
+			defer remove()
 			defer free()
-			running.with(jobs, w.Job, func(ctx context.Context) { e.carryOut(ctx, w, free) })
+			e.carryOut(jobCtx, w, free)
 		})
 	}
 	taking, stopTaking := context.WithCancel(ctx)
@@ -119,38 +123,43 @@ func (e *Engine) session(ctx context.Context) error {
 		lost <- err // for drain
 	}
 	stopTaking()
-	err = errors.Join(err, ignoreCancel(group.Wait()))
 	idle := make(chan struct{})
+	var taken error
 	go func() {
 		defer close(idle)
+		taken = group.Wait() // nothing is taken up any more
 		workers.Wait()
 	}()
-	err = errors.Join(err, e.drain(ctx, cancelJobs, idle, lost))
+	if e.drain(ctx, cancelJobs, idle, lost) {
+		err = errors.Join(err, ignoreCancel(taken))
+	}
 	stopWatching()
 	<-watched // before the lock's connection is closed
 	return err
 }
 
 // drain lets running orders end, for as long as the lock holds, and then cancels
-// them.
-func (e *Engine) drain(ctx context.Context, cancelJobs func(), idle <-chan struct{}, lost <-chan error) (err error) {
+// them. It reports whether all have returned.
+func (e *Engine) drain(ctx context.Context, cancelJobs func(), idle <-chan struct{}, lost <-chan error) bool {
 	late := time.NewTimer(e.config.ShutdownTimeout)
 	defer late.Stop()
 	select {
 	case <-idle:
-		return nil
+		return true
 	case <-late.C:
 	case <-e.abort:
-	case err = <-lost:
+	case err := <-lost:
+		e.log.DebugContext(ctx, "orders are cancelled", slog.Any("reason", err))
 	}
 	cancelJobs()
 	late.Reset(cancelGrace)
 	select {
 	case <-idle:
+		return true
 	case <-late.C: // what does not return is fenced: its orders are another run's by then
 		e.log.WarnContext(ctx, "some orders did not stop in time; they are resumed at the next start")
+		return false
 	}
-	return err
 }
 
 // cancelGrace is how long cancelled orders have to return.

@@ -481,3 +481,37 @@ func TestEngine_letsUsersTakeTurns(t *testing.T) {
 	f.await(last, 1)
 	require.Contains(t, users[:2], "bob")
 }
+
+// An order that was taken up without the agent knowing, as the answer was lost, is
+// taken up again.
+func TestEngine_putsBackWhatItDoesNotKnowOf(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.start(engine.Config{}, nil)
+	id := f.place(f.file("a.tif"))
+	f.await(id, 1)
+	_, err := f.store.Pool().Exec(t.Context(), `UPDATE importer.orders SET state = 'running', run = run + 1, ended_at = NULL WHERE uuid = $1`, id)
+	require.NoError(t, err)
+	f.await(id, 1)
+	require.Equal(t, []string{"Import Pending", "Import Started", "Import Completed", "Import Completed"}, f.stages(id), "it was ended once more")
+}
+
+// While the database refuses an order's end, nothing of it is lost.
+func TestEngine_endsACancelledOrderOnceItCan(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	b := newBlocking()
+	f.start(engine.Config{Workers: 1}, b)
+	id := f.place(f.file("a.tif"))
+	<-b.begun
+	pool := f.store.Pool()
+	_, err := pool.Exec(t.Context(), `CREATE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'disk full' USING ERRCODE = '53100'; END $$;
+		CREATE TRIGGER refuse BEFORE UPDATE OF state ON importer.orders FOR EACH ROW WHEN (NEW.state <> 'running') EXECUTE FUNCTION public.refuse()`)
+	require.NoError(t, err)
+	require.NoError(t, f.store.Cancel(t.Context(), id))
+	require.Never(t, func() bool { return len(f.stages(id)) > 2 }, 2*time.Second, 100*time.Millisecond)
+	_, err = pool.Exec(t.Context(), `DROP TRIGGER refuse ON importer.orders`)
+	require.NoError(t, err)
+	require.Equal(t, "The order was cancelled.", f.await(id, 1).Description)
+	require.Equal(t, failed, f.stages(id))
+}

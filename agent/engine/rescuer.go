@@ -9,13 +9,13 @@ import (
 	"biomero-importer/agent/tracking"
 )
 
-// graceTime is how long an agent has to be without its lock before its orders are
-// taken up by others. One that is alive notices within lockEvery and stops what it
-// does, see session.
-const graceTime = 4 * time.Second
-
 // lockEvery is how often an agent looks whether it still has its lock.
 const lockEvery = 500 * time.Millisecond
+
+// graceTime is how long an agent has to be without its lock before its orders are
+// taken up by others. One that is alive has noticed by the first two of these, and
+// stopped what it does by the end, see session.
+const graceTime = lockEvery + tracking.CheckTime + 3*time.Second
 
 // rescuer finds the orders of agents that are gone.
 type rescuer struct {

@@ -11,31 +11,40 @@ import (
 // errCancelled is the cause of a context's end when somebody cancelled the order.
 var errCancelled = errors.New("the order was cancelled")
 
-// running is the orders that are being carried out.
+// running is the orders that are being carried out, or whose end is being written.
 type running struct {
 	mu      sync.Mutex
 	cancels map[tracking.Job]context.CancelCauseFunc
 }
 
-// with does what is to be done with an order, under a context that ends when it is
-// cancelled.
-func (r *running) with(ctx context.Context, job tracking.Job, do func(context.Context)) {
+// add enters an order and returns a context for it, which ends when it is
+// cancelled, and what takes it out again.
+func (r *running) add(ctx context.Context, job tracking.Job) (_ context.Context, remove func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	r.mu.Lock()
-	r.cancels[job] = cancel
-	r.mu.Unlock()
-	do(ctx)
-	r.mu.Lock()
-	delete(r.cancels, job)
-	r.mu.Unlock()
-}
-
-// cancel ends an order that is being carried out.
-func (r *running) cancel(job tracking.Job) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if cancel := r.cancels[job]; cancel != nil {
+	r.cancels[job] = cancel
+	return ctx, func() {
+		cancel(nil)
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		delete(r.cancels, job)
+	}
+}
+
+func (r *running) count() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.cancels)
+}
+
+// has reports whether an order is being carried out, and ends it if it is cancelled.
+func (r *running) has(job tracking.Job, cancelled bool) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	cancel := r.cancels[job]
+	if cancel != nil && cancelled {
 		cancel(errCancelled)
 	}
+	return cancel != nil
 }

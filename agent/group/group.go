@@ -2,7 +2,10 @@ package group
 
 import (
 	"context"
+	"fmt"
+	"runtime/debug"
 	"sync"
+	"time"
 )
 
 // Group gathers calls. Its methods may be called concurrently.
@@ -23,10 +26,13 @@ type call[In, Out any] struct {
 	done chan struct{}
 }
 
+// maxTime bounds what one lot may take: all others wait for it.
+const maxTime = time.Minute
+
 // New makes a group of up to most calls at a time. do answers each of a lot in
-// its place; its error is that of all of them, unless there are several: then
-// each is done again for itself, so that none fails for another's fault. It must
-// not be harmed by being called twice.
+// its place, within a minute; its error is that of all of them, unless there are
+// several: then each is done again for itself, so that none fails for another's
+// fault. It must not be harmed by being called twice.
 func New[In, Out any](most int, do func(ctx context.Context, lot []In) ([]Out, error)) *Group[In, Out] {
 	return &Group[In, Out]{max: most, do: do}
 }
@@ -75,7 +81,7 @@ func (g *Group[In, Out]) doAll(ctx context.Context, lot []*call[In, Out]) {
 	for i, c := range lot {
 		ins[i] = c.in
 	}
-	outs, err := g.do(ctx, ins)
+	outs, err := g.try(ctx, ins)
 	if err != nil && len(lot) > 1 {
 		for i := range lot {
 			g.doAll(ctx, lot[i:i+1])
@@ -88,4 +94,16 @@ func (g *Group[In, Out]) doAll(ctx context.Context, lot []*call[In, Out]) {
 		}
 		close(c.done)
 	}
+}
+
+// try calls do. A panic there is an error of the lot: others must have their turn.
+func (g *Group[In, Out]) try(ctx context.Context, ins []In) (outs []Out, err error) {
+	ctx, cancel := context.WithTimeout(ctx, maxTime)
+	defer cancel()
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("a crash: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return g.do(ctx, ins)
 }

@@ -80,6 +80,21 @@ func TestDo_failsNobodyForAnothersFault(t *testing.T) {
 	callers.Wait()
 }
 
+func TestDo_survivesACrash(t *testing.T) {
+	t.Parallel()
+	g := group.New(1, func(_ context.Context, lot []int) ([]int, error) {
+		if lot[0] == 13 {
+			panic("a defect")
+		}
+		return lot, nil
+	})
+	_, err := g.Do(t.Context(), 13, nil)
+	require.ErrorContains(t, err, "a defect")
+	got, err := g.Do(t.Context(), 14, nil)
+	require.NoError(t, err)
+	require.Equal(t, 14, got)
+}
+
 func TestDo_endsThoughItsCallerWasCancelled(t *testing.T) {
 	t.Parallel()
 	g := group.New(1, func(ctx context.Context, lot []int) ([]int, error) { return lot, ctx.Err() })

@@ -43,15 +43,17 @@ func TestCancel_tellsTheAgentOfARunningOrder(t *testing.T) {
 	require.NoError(t, f.Cancel(t.Context(), w.Job.UUID))
 	waiting, err := f.Waiting(t.Context(), agent, 0)
 	require.NoError(t, err)
-	require.Equal(t, []tracking.Job{w.Job}, waiting.Cancelled)
+	require.Equal(t, []tracking.Run{{Job: w.Job, Cancelled: true}}, waiting.Running)
 	waiting, err = f.Waiting(t.Context(), "another", 0)
 	require.NoError(t, err)
-	require.Empty(t, waiting.Cancelled)
-	// Whoever takes it up after a crash is told, too.
-	require.NoError(t, f.PutBack(t.Context(), w.Job, 0, false, nil))
+	require.Empty(t, waiting.Running)
+	// Whoever takes it up after a crash is told, too, at once and though it is paused.
+	require.NoError(t, f.Pause(t.Context(), "", ""))
+	require.NoError(t, f.PutBack(t.Context(), w.Job, time.Hour, true, nil))
 	w = f.take()[0]
 	require.True(t, w.Cancelled)
 	require.NoError(t, f.end(tracking.End{Job: w.Job, Stage: order.Failed, Reason: "The order was cancelled."}))
+	require.NoError(t, f.Resume(t.Context(), "", ""))
 	require.Empty(t, f.take())
 	require.NoError(t, f.Retry(t.Context(), w.Job.UUID))
 	require.False(t, f.take()[0].Cancelled)

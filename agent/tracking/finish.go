@@ -25,11 +25,11 @@ type End struct {
 const endOrders = `
 WITH mine AS (
     SELECT n.uuid, n.state, n.reason
-    FROM (SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[]) AS n (uuid, run, state, reason) ORDER BY uuid) n
-    CROSS JOIN LATERAL (SELECT FROM importer.orders o WHERE o.uuid = n.uuid AND o.run = n.run AND o.state = 'running' FOR UPDATE) o
+    FROM (SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[]) AS n (uuid, run, agent, state, reason) ORDER BY uuid) n
+    CROSS JOIN LATERAL (SELECT FROM importer.orders o WHERE o.uuid = n.uuid AND o.run = n.run AND o.agent = n.agent AND o.state = 'running' FOR UPDATE) o
 )
 UPDATE importer.orders o SET state = mine.state, reason = mine.reason, ended_at = clock_timestamp()
-FROM mine WHERE o.uuid = mine.uuid RETURNING o.uuid, o.run, o.import_id`
+FROM mine WHERE o.uuid = mine.uuid RETURNING o.uuid, o.run, o.agent, o.import_id`
 
 // unpark makes due what came for orders while they were carried out.
 const unpark = `
@@ -56,26 +56,24 @@ func (s *Store) Finish(ctx context.Context, end End, handed func()) error {
 
 // finish ends attempts, and says of each whether it was still its run's.
 func (s *Store) finish(ctx context.Context, ends []End) (mine []bool, err error) {
-	ctx, cancel := context.WithTimeout(ctx, finishTime)
-	defer cancel()
-	uuids, runs := make([]string, len(ends)), make([]int64, len(ends))
+	uuids, runs, agents := make([]string, len(ends)), make([]int64, len(ends)), make([]string, len(ends))
 	states, reasons := make([]string, len(ends)), make([]string, len(ends))
 	for i, e := range ends {
-		uuids[i], runs[i], states[i] = e.Job.UUID, e.Job.Run, "completed"
+		uuids[i], runs[i], agents[i], states[i] = e.Job.UUID, e.Job.Run, e.Job.Agent, "completed"
 		if e.Stage == order.Failed {
 			states[i], reasons[i] = "failed", text(e.Reason)
 		}
 	}
 	mine = make([]bool, len(ends))
 	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, endOrders, uuids, runs, states, reasons)
+		rows, err := tx.Query(ctx, endOrders, uuids, runs, agents, states, reasons)
 		if err != nil {
 			return err
 		}
 		imports := make(map[Job]int64, len(ends))
 		var job Job
 		var importID int64
-		if _, err := pgx.ForEachRow(rows, []any{&job.UUID, &job.Run, &importID}, func() error {
+		if _, err := pgx.ForEachRow(rows, []any{&job.UUID, &job.Run, &job.Agent, &importID}, func() error {
 			imports[job] = importID
 			return nil
 		}); err != nil || len(imports) == 0 {
@@ -100,6 +98,7 @@ func (s *Store) finish(ctx context.Context, ends []End) (mine []bool, err error)
 		batch := &pgx.Batch{}
 		stages.queue(batch)
 		files.queue(batch)
+		batch.Queue(dateRows, ended)
 		batch.Queue(report, ended)
 		batch.Queue(unpark, ended)
 		return tx.SendBatch(ctx, batch).Close()
@@ -107,11 +106,8 @@ func (s *Store) finish(ctx context.Context, ends []End) (mine []bool, err error)
 	return mine, err
 }
 
-// finishTime bounds what one transaction may take.
-const finishTime = time.Minute
-
 // hold locks an order if it still belongs to the run.
-const hold = `SELECT FROM importer.orders WHERE uuid = $1 AND run = $2 AND state = 'running' FOR UPDATE`
+const hold = `SELECT FROM importer.orders WHERE uuid = $1 AND run = $2 AND agent = $3 AND state = 'running' FOR UPDATE`
 
 // SaveFiles records what became of some files, so that no later run of the
 // attempt, and no later attempt, imports them again.
@@ -123,7 +119,8 @@ func (s *Store) SaveFiles(ctx context.Context, job Job, files []File) error {
 // tried says that it met a fault that may pass; otherwise it was interrupted.
 func (s *Store) PutBack(ctx context.Context, job Job, wait time.Duration, tried bool, files []File) error {
 	return s.whileMine(ctx, job, "putting back order "+job.UUID, files, func(batch *pgx.Batch) {
-		batch.Queue(`UPDATE importer.orders SET state = 'queued', due_at = clock_timestamp() + $2, tries = tries + $3 WHERE uuid = $1`,
+		batch.Queue(`UPDATE importer.orders SET state = 'queued', tries = tries + $3,
+			due_at = clock_timestamp() + CASE WHEN cancelled THEN interval '0' ELSE $2 END WHERE uuid = $1`,
 			job.UUID, wait, map[bool]int{true: 1}[tried])
 		batch.Queue(`SELECT pg_notify('importer_orders', '')`)
 	})
@@ -131,7 +128,7 @@ func (s *Store) PutBack(ctx context.Context, job Job, wait time.Duration, tried 
 
 func (s *Store) whileMine(ctx context.Context, job Job, doing string, files []File, more func(*pgx.Batch)) error {
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		tag, err := tx.Exec(ctx, hold, job.UUID, job.Run)
+		tag, err := tx.Exec(ctx, hold, job.UUID, job.Run, job.Agent)
 		if err != nil {
 			return err
 		}

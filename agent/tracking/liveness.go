@@ -37,9 +37,12 @@ func (s *Store) Hold(ctx context.Context, agent string) (*Hold, error) {
 	return &Hold{conn: conn}, nil
 }
 
-// Check returns an error when the lock is lost.
+// CheckTime bounds how long Check waits for an answer.
+const CheckTime = 2 * time.Second
+
+// Check returns an error when the lock is lost, or may be.
 func (h *Hold) Check(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, CheckTime)
 	defer cancel()
 	if err := h.conn.Ping(ctx); err != nil {
 		return fmt.Errorf("the agent's lock is lost: %w", err)

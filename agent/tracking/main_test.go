@@ -75,7 +75,7 @@ func (f fixture) takeAs(agent string) []*tracking.Work {
 	const many = 100_000
 	waiting, err := f.Waiting(f.t.Context(), agent, many)
 	require.NoError(f.t, err)
-	works, err := f.Take(f.t.Context(), agent, waiting.Due, waiting.Shares)
+	works, _, err := f.Take(f.t.Context(), agent, waiting.Due, waiting.Shares)
 	require.NoError(f.t, err)
 	return works
 }

@@ -147,7 +147,7 @@ func (s *Store) Retry(ctx context.Context, uuid string) error {
 	}
 	var row int64
 	err = s.pool.QueryRow(ctx, `SELECT coalesce((SELECT import_id FROM importer.orders WHERE uuid = $1),
-		(SELECT min(id) FROM public.imports WHERE uuid = $1))`, uuid).Scan(&row)
+		(SELECT min(id + 0) FROM public.imports WHERE uuid = $1))`, uuid).Scan(&row)
 	if err == nil {
 		_, err = s.pool.Exec(ctx, appendStages, []string{uuid}, []int64{row}, []string{string(order.Pending)}, []*string{nil}, []*string{nil})
 	}

@@ -36,30 +36,36 @@ LIMIT $2`
 const maxShares = 10_000
 
 // isDue is a condition on an order: its time has come, and it is not paused.
-const isDue = `state = 'queued' AND due_at <= clock_timestamp() AND NOT EXISTS (
+const isDue = `state = 'queued' AND due_at <= statement_timestamp() AND (cancelled OR NOT EXISTS (
     SELECT FROM importer.pauses z
     CROSS JOIN LATERAL (SELECT group_name, user_name FROM public.imports p WHERE p.id = import_id LIMIT 1) p
-    WHERE z.group_name IN ('', p.group_name) AND z.user_name IN ('', p.user_name))`
+    WHERE z.group_name IN ('', p.group_name) AND z.user_name IN ('', p.user_name)))`
 
 // dueCount counts what is to be tried again or resumed by now.
 const dueCount = `SELECT count(*) FROM (SELECT FROM importer.orders WHERE ` + isDue + ` LIMIT $1) few`
 
-// cancelledRuns are those of an agent that are to be ended.
-const cancelledRuns = `SELECT uuid, run FROM importer.orders WHERE state = 'running' AND agent = $1 AND cancelled`
+// ownRuns are those of an agent.
+const ownRuns = `SELECT uuid, run, agent, cancelled FROM importer.orders WHERE state = 'running' AND agent = $1`
 
 // Waiting is what an agent chooses from.
 type Waiting struct {
-	Shares    []Share // by rank, group and user
-	Due       int     // orders that were begun, and are to go on by now
-	Cancelled []Job   // of the agent's own runs
+	Shares  []Share // by rank, group and user
+	Due     int     // orders that were begun, and are to go on by now
+	Running []Run   // what the agent has taken up, by what the database says
+}
+
+// Run is an order that is carried out.
+type Run struct {
+	Job
+	Cancelled bool // it is to be ended
 }
 
 // Waiting tells what waits for an agent. It counts up to limit of each.
 func (s *Store) Waiting(ctx context.Context, agent string, limit int) (*Waiting, error) {
 	w := &Waiting{}
 	batch := &pgx.Batch{}
-	batch.Queue(cancelledRuns, agent).Query(func(rows pgx.Rows) (err error) {
-		w.Cancelled, err = pgx.CollectRows(rows, pgx.RowToStructByPos[Job])
+	batch.Queue(ownRuns, agent).Query(func(rows pgx.Rows) (err error) {
+		w.Running, err = pgx.CollectRows(rows, pgx.RowToStructByPos[Run])
 		return err
 	})
 	if limit > 0 {
@@ -78,8 +84,9 @@ func (s *Store) Waiting(ctx context.Context, agent string, limit int) (*Waiting,
 // Job is a worker's hold on an attempt. Whatever it writes takes effect only
 // while nobody else has taken the order up.
 type Job struct {
-	UUID string
-	Run  int64
+	UUID  string
+	Run   int64
+	Agent string // a run that the server lost in a crash may be counted again
 }
 
 // pendingColumns are of an order o, the row p that it was made from, which may be
@@ -106,6 +113,7 @@ WITH picked AS (
         SELECT i.uuid, i.id FROM importer.inbox i
         WHERE NOT i.parked AND i.rank = t.rank AND i.group_name = t.group_name AND i.user_name = t.user_name
         ORDER BY i.rank, i.group_name, i.user_name, i.id LIMIT t.n) i -- all four: for the index
+    WHERE NOT EXISTS (SELECT FROM importer.pauses z WHERE left(z.group_name, 100) IN ('', t.group_name) AND left(z.user_name, 100) IN ('', t.user_name))
 ), wanted AS MATERIALIZED (
     SELECT w.uuid, w.first,
            coalesce(
@@ -115,13 +123,14 @@ WITH picked AS (
                 WHERE o.uuid = w.uuid AND p.stage = 'Import Pending'),
                (SELECT min(p.id) FROM importer.inbox i JOIN public.imports p ON p.id = i.import_id AND p.uuid = i.uuid
                 WHERE i.uuid = w.uuid AND p.stage = 'Import Pending')) AS import_id,
-           (SELECT array_agg(i.id) FROM importer.inbox i WHERE i.uuid = w.uuid) AS rows
+           (SELECT array_agg(i.id) FROM importer.inbox i WHERE i.uuid = w.uuid) AS rows,
+           (SELECT min(i.placed_at) FROM importer.inbox i WHERE i.uuid = w.uuid) AS placed_at
     FROM (SELECT uuid, min(id) AS first FROM picked GROUP BY uuid) w
 ), o AS (
-    INSERT INTO importer.orders AS o (uuid, import_id, attempt, state, agent, run, started_at)
-    SELECT uuid, import_id, 1, 'running', $5, 1, clock_timestamp() FROM wanted WHERE import_id IS NOT NULL ORDER BY uuid
+    INSERT INTO importer.orders AS o (uuid, import_id, attempt, state, agent, run, queued_at, started_at)
+    SELECT uuid, import_id, 1, 'running', $5, 1, placed_at, clock_timestamp() FROM wanted WHERE import_id IS NOT NULL ORDER BY uuid
     ON CONFLICT (uuid) DO UPDATE SET import_id = excluded.import_id, attempt = o.attempt + 1, state = 'running', agent = $5, run = o.run + 1,
-        tries = 0, crashes = 0, cancelled = false, reason = '', due_at = NULL, queued_at = clock_timestamp(), started_at = clock_timestamp(), ended_at = NULL
+        tries = 0, crashes = 0, cancelled = false, reason = '', due_at = NULL, queued_at = excluded.queued_at, started_at = clock_timestamp(), ended_at = NULL
         WHERE o.state IN ('completed', 'failed')
     RETURNING o.*
 )
@@ -149,19 +158,20 @@ ORDER BY due.due_at`
 
 // Take has an agent take up orders: up to due of those to be tried again or
 // resumed, and of each share as many as its Count says. It marks them as started,
-// writing the stage only the first time, and returns what is to be done. Agents
-// take turns, so that each attempt is taken up once.
-func (s *Store) Take(ctx context.Context, agent string, due int, turns []Share) ([]*Work, error) {
-	var works []*Work
-	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		var t taken
+// writing the stage only the first time, and returns what is to be done, and
+// whether there may be more: rows that made no work are out of the way then.
+// Agents take turns, so that each attempt is taken up once.
+func (s *Store) Take(ctx context.Context, agent string, due int, turns []Share) (works []*Work, more bool, err error) {
+	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		t := taken{agent: agent}
 		batch := &pgx.Batch{}
-		// Lost with the server, this is done again: the orders still wait.
-		batch.Queue(`SET LOCAL synchronous_commit = off`)
+		if len(turns) > 0 {
+			// Before any row is locked. A statement of its own: the snapshots of the next
+			// must be younger than the lock.
+			batch.Queue(takeTurns)
+		}
 		batch.Queue(takeDue, due, agent).Query(t.collect)
 		if len(turns) > 0 {
-			// A statement of its own: the snapshot of the next must be younger than the lock.
-			batch.Queue(takeTurns)
 			ranks, groups, users, counts := make([]int16, len(turns)), make([]string, len(turns)), make([]string, len(turns)), make([]int, len(turns))
 			for i, share := range turns {
 				ranks[i], groups[i], users[i], counts[i] = int16(share.Rank), share.Group, share.User, share.Count //nolint:gosec // as read
@@ -171,20 +181,26 @@ func (s *Store) Take(ctx context.Context, agent string, due int, turns []Share) 
 		if err := tx.SendBatch(ctx, batch).Close(); err != nil {
 			return err
 		}
-		works = t.works
+		works, more = t.works, len(t.works)+len(t.done)+len(t.waiting) > 0
 		return t.begin(ctx, tx)
 	})
 	if err != nil {
-		return nil, fmt.Errorf("taking up orders: %w", err)
+		return nil, false, fmt.Errorf("taking up orders: %w", err)
 	}
-	return works, nil
+	return works, more, nil
 }
 
 // takeTurns keeps agents from taking up the same orders.
 const takeTurns = `SELECT pg_advisory_xact_lock(hashtext('importer.claim'))`
 
+// dateRows dates the rows that clients left without a date: these sort before every
+// stage of their order. One that its client still changes is left for the order's end.
+const dateRows = `UPDATE public.imports SET "timestamp" = clock_timestamp() WHERE id IN (
+    SELECT id FROM public.imports WHERE uuid = ANY ($1) AND "timestamp" IS NULL FOR UPDATE SKIP LOCKED)`
+
 // taken is what one Take has found.
 type taken struct {
+	agent         string
 	works         []*Work
 	fresh         []*Work // those that begin, and not only go on
 	done, waiting []int64 // rows of the inbox: of these orders, and of those that have yet to end
@@ -211,7 +227,7 @@ func (t *taken) collect(rows pgx.Rows) error {
 			return nil
 		}
 		w := row.decode(*uuid)
-		w.Job = Job{UUID: *uuid, Run: *run}
+		w.Job = Job{UUID: *uuid, Run: *run, Agent: t.agent}
 		w.Attempt, w.Crashes, w.Tries, w.Cancelled, w.importID = *attempt, *crashes, *tries, *cancelled, *importID
 		t.works = append(t.works, w)
 		if fresh {
@@ -242,8 +258,7 @@ func (t *taken) begin(ctx context.Context, tx pgx.Tx) error {
 		w.queueKept(batch)
 	}
 	if len(uuids) > 0 {
-		// A row without a date sorts before every stage of its order.
-		batch.Queue(`UPDATE public.imports SET "timestamp" = clock_timestamp() WHERE uuid = ANY ($1) AND "timestamp" IS NULL`, uuids)
+		batch.Queue(dateRows, uuids)
 		stages.queue(batch)
 		batch.Queue(report, uuids)
 	}

@@ -60,7 +60,7 @@ func TestTake_leavesARunningOrderUntilItEnds(t *testing.T) {
 	require.Empty(t, f.take())
 	waiting, err := f.Waiting(t.Context(), agent, 10)
 	require.NoError(t, err)
-	require.Equal(t, &tracking.Waiting{Shares: []tracking.Share{}, Cancelled: []tracking.Job{}}, waiting, "it is not looked at again before it ends")
+	require.Equal(t, &tracking.Waiting{Shares: []tracking.Share{}, Running: []tracking.Run{{Job: w.Job}}}, waiting, "it is not looked at again before it ends")
 	require.NoError(t, f.end(tracking.End{Job: w.Job, Stage: order.Completed}))
 	again := f.take()
 	require.Equal(t, []attempt{{w.Job.UUID, 2}}, attempts(again))
@@ -73,6 +73,10 @@ func TestTake_skipsRowsThatAreGoneOrNoLongerPending(t *testing.T) {
 	deleted, withdrawn := f.insert("[]"), f.insert("[]")
 	f.exec(`DELETE FROM public.imports WHERE uuid = $1`, deleted)
 	f.exec(`UPDATE public.imports SET stage = 'Import Failed' WHERE uuid = $1`, withdrawn)
+	works, more, err := f.Take(t.Context(), agent, 0, []tracking.Share{{Group: "Demo", User: "ada", Count: 1}})
+	require.NoError(t, err)
+	require.Empty(t, works)
+	require.True(t, more, "there may be others behind it")
 	require.Empty(t, f.take())
 	require.Equal(t, []string{"0"}, f.column(`SELECT count(*)::text FROM importer.inbox`))
 }
@@ -115,7 +119,7 @@ func TestTake_byAgentsAtOnceMakesEachAttemptOnce(t *testing.T) {
 				if err != nil {
 					return err
 				}
-				works, err := f.Take(t.Context(), fmt.Sprintf("agent-%d", n), 16, waiting.Shares)
+				works, _, err := f.Take(t.Context(), fmt.Sprintf("agent-%d", n), 16, waiting.Shares)
 				if err != nil {
 					return err
 				}
@@ -181,12 +185,16 @@ func TestTake_waitsForNoClient(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	id := f.insert(`["/data/a.tif"]`)
+	f.exec(`UPDATE public.imports SET "timestamp" = NULL WHERE uuid = $1`, id)
 	client, err := f.Pool().Begin(t.Context())
 	require.NoError(t, err)
-	defer func() { require.NoError(t, client.Rollback(t.Context())) }()
 	_, err = client.Exec(t.Context(), `UPDATE public.imports SET description = 'x' WHERE uuid = $1`, id)
 	require.NoError(t, err)
-	require.Len(t, f.take(), 1)
+	w := f.take()
+	require.Len(t, w, 1)
+	require.NoError(t, client.Rollback(t.Context()))
+	require.NoError(t, f.end(tracking.End{Job: w[0].Job, Stage: order.Completed}))
+	require.Equal(t, []string{"0"}, f.column(`SELECT count(*)::text FROM public.imports WHERE "timestamp" IS NULL`), "at the latest at its end")
 }
 
 const insertOf = `INSERT INTO public.imports (group_name, user_name, destination_id, destination_type, stage, uuid, files)
@@ -210,9 +218,10 @@ func TestWaiting_countsEachShare(t *testing.T) {
 		{Group: "B", User: "ada", Count: 3},
 		{Group: "C", User: "eve", Count: 1},
 	}, waiting.Shares)
-	works, err := f.Take(t.Context(), agent, 0, []tracking.Share{{Group: "A", User: "bob", Count: 2}, {Group: "B", User: "ada", Count: 1}})
+	works, more, err := f.Take(t.Context(), agent, 0, []tracking.Share{{Group: "A", User: "bob", Count: 2}, {Group: "B", User: "ada", Count: 1}})
 	require.NoError(t, err)
 	require.ElementsMatch(t, []attempt{{"A/bob/1", 1}, {"A/bob/2", 1}, {"B/ada/1", 1}}, attempts(works), "in the order of their arrival")
+	require.True(t, more)
 }
 
 func TestTake_namesOfAnyLength(t *testing.T) {

@@ -86,6 +86,11 @@ func TestFinish_endsManyAndLeavesThoseOfOthersAlone(t *testing.T) {
 	}
 	workers.Wait()
 	require.Equal(t, []error{nil, tracking.ErrNotMine, nil}, errs)
+	// A run may be counted again after the server lost one.
+	stale := again.Job
+	stale.Agent = agent
+	require.ErrorIs(t, f.end(tracking.End{Job: stale, Stage: order.Completed}), tracking.ErrNotMine)
+	require.ErrorIs(t, f.PutBack(t.Context(), stale, 0, false, nil), tracking.ErrNotMine)
 	require.Equal(t, []string{"Import Pending", "Import Started", "Import Completed"}, f.stages(mine))
 	require.Equal(t, []string{"Import Pending", "Import Started"}, f.stages(lost))
 	require.Equal(t, []string{"Import Pending", "Import Started", "Import Failed"}, f.stages(bad))

@@ -6,7 +6,8 @@ ALTER TABLE importer.inbox
     ADD COLUMN rank       SMALLINT NOT NULL DEFAULT 0,                 -- lower goes first: the priority, negated
     ADD COLUMN group_name TEXT COLLATE "C" NOT NULL DEFAULT '',        -- the first characters: an index entry is bounded
     ADD COLUMN user_name  TEXT COLLATE "C" NOT NULL DEFAULT '',
-    ADD COLUMN parked     BOOLEAN NOT NULL DEFAULT false;              -- an attempt at its order has yet to end
+    ADD COLUMN parked     BOOLEAN NOT NULL DEFAULT false,              -- an attempt at its order has yet to end
+    ADD COLUMN placed_at  TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp();
 UPDATE importer.inbox i SET group_name = left(p.group_name, 100), user_name = left(p.user_name, 100)
 FROM public.imports p WHERE p.id = i.import_id;
 CREATE INDEX inbox_turn ON importer.inbox (rank, group_name, user_name, id) WHERE NOT parked;
