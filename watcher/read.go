@@ -22,8 +22,8 @@ type reading struct {
 	mains  map[string]struct{}
 	parts  bool
 	marked bool // a done-marker is there
-	// entries are those of the step under way.
-	entries []entry
+
+	entries []entry // of the step under way
 }
 
 // entry is a directory entry that is looked at.
@@ -34,8 +34,8 @@ type entry struct {
 	err  error
 }
 
-// A step looks at so many entries at a time: as many as there are processors to
-// do it, and where a server answers more, because that takes its time.
+// So many entries are looked at at a time: where the kernel answers, sharing them
+// out costs more than it saves; a server takes its time.
 const (
 	localLooks  = 1
 	remoteLooks = 8

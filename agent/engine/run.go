@@ -72,7 +72,8 @@ const unsavedWait = 5 * time.Second
 
 // putBack lets whoever is free resume the order. As long as this agent has its lock,
 // nobody else could find out that it does not work on the order any more; so it
-// goes on trying. What it cannot say before it stops is found by its lock.
+// goes on trying. Of an order that was cancelled or interrupted it tries once: the
+// dispatcher finds that it is left over, or others do when the lock is gone.
 func (r *run) putBack(ctx context.Context, wait time.Duration, tried bool) {
 	for more := true; more; more = pause(ctx, time.Second) {
 		bound, cancel := context.WithTimeout(context.WithoutCancel(ctx), putBackTime)
@@ -104,13 +105,13 @@ func (c *Config) backOff(tries int) time.Duration {
 // do takes the order through its steps. A returned error means that the order
 // has not ended.
 func (r *run) do(ctx context.Context) error {
-	began := time.Now()
-	r.began, r.noted, r.sizes = began, began, make([]int64, len(r.work.Files))
+	r.began, r.sizes = time.Now(), make([]int64, len(r.work.Files))
+	r.noted = r.began
 	o := &r.work.Order
 	r.log.InfoContext(ctx, "order started", slog.String("user", o.User), slog.String("group", o.Group), slog.Int("files", len(o.Files)))
 	err := r.steps(ctx)
 	if err != nil && errors.Is(context.Cause(ctx), errCancelled) {
-		return r.end(ctx, began, r.cancelled())
+		return r.end(ctx, r.cancelled())
 	}
 	if err != nil && (ctx.Err() != nil || errors.Is(err, tracking.ErrNotMine) || errors.Is(err, errUnsaved)) {
 		return err
@@ -118,7 +119,7 @@ func (r *run) do(ctx context.Context) error {
 	if err != nil && passes(err) && !r.last {
 		return err
 	}
-	return r.end(ctx, began, err)
+	return r.end(ctx, err)
 }
 
 // steps returns nil when the order is complete. A panic in a step is a fault
@@ -160,7 +161,7 @@ func (r *run) cancelled() error {
 }
 
 // end writes the order's last stage and its files together.
-func (r *run) end(ctx context.Context, began time.Time, fault error) error {
+func (r *run) end(ctx context.Context, fault error) error {
 	end := tracking.End{Job: r.work.Job, Stage: order.Completed, Paths: r.work.Order.Files, Files: r.unsaved}
 	if fault != nil {
 		end.Stage, end.Reason = order.Failed, r.reason(fault)
@@ -173,10 +174,10 @@ func (r *run) end(ctx context.Context, began time.Time, fault error) error {
 	}
 	if fault != nil {
 		r.log.WarnContext(ctx, "order failed", slog.String("reason", end.Reason), slog.Any("error", fault),
-			slog.Duration("took", time.Since(began)))
+			slog.Duration("took", time.Since(r.began)))
 		return nil
 	}
-	r.log.InfoContext(ctx, "order completed", slog.Duration("took", time.Since(began)))
+	r.log.InfoContext(ctx, "order completed", slog.Duration("took", time.Since(r.began)))
 	return nil
 }
 

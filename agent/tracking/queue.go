@@ -28,9 +28,11 @@ WITH RECURSIVE share AS (
 SELECT s.rank, s.group_name, s.user_name,
        (SELECT count(*) FROM (SELECT FROM importer.inbox i WHERE NOT i.parked AND i.rank = s.rank
                               AND i.group_name = s.group_name AND i.user_name = s.user_name LIMIT $1) few)
-FROM share s
-WHERE NOT EXISTS (SELECT FROM importer.pauses z WHERE left(z.group_name, 100) IN ('', s.group_name) AND left(z.user_name, 100) IN ('', s.user_name))
-LIMIT $2`
+FROM share s WHERE ` + isOpen + ` LIMIT $2`
+
+// isOpen is a condition on a share s, whose names are cut short: it is not paused.
+const isOpen = `NOT EXISTS (SELECT FROM importer.pauses z
+    WHERE left(z.group_name, 100) IN ('', s.group_name) AND left(z.user_name, 100) IN ('', s.user_name))`
 
 // maxShares bounds how many users one choice is made among.
 const maxShares = 10_000
@@ -108,12 +110,12 @@ LEFT JOIN LATERAL (SELECT * FROM public.imports_preprocessing c WHERE c.id = p.p
 // same, so that whoever ends it sees what is parked here.
 const takePending = `
 WITH picked AS (
-    SELECT i.uuid, i.id FROM unnest($1::smallint[], $2::text[], $3::text[], $4::int[]) AS t (rank, group_name, user_name, n)
+    SELECT i.uuid, i.id FROM unnest($1::smallint[], $2::text[], $3::text[], $4::int[]) AS s (rank, group_name, user_name, n)
     CROSS JOIN LATERAL (
         SELECT i.uuid, i.id FROM importer.inbox i
-        WHERE NOT i.parked AND i.rank = t.rank AND i.group_name = t.group_name AND i.user_name = t.user_name
-        ORDER BY i.rank, i.group_name, i.user_name, i.id LIMIT t.n) i -- all four: for the index
-    WHERE NOT EXISTS (SELECT FROM importer.pauses z WHERE left(z.group_name, 100) IN ('', t.group_name) AND left(z.user_name, 100) IN ('', t.user_name))
+        WHERE NOT i.parked AND i.rank = s.rank AND i.group_name = s.group_name AND i.user_name = s.user_name
+        ORDER BY i.rank, i.group_name, i.user_name, i.id LIMIT s.n) i -- all four: for the index
+    WHERE ` + isOpen + `
 ), wanted AS MATERIALIZED (
     SELECT w.uuid, w.first,
            coalesce(

@@ -71,7 +71,6 @@ func (w *Work) listFiles(known []File) {
 		}
 	}
 	w.Files = make([]File, len(w.Order.Files))
-	w.moved = len(known) != len(done)
 	for i, path := range w.Order.Files {
 		f, ok := done[path]
 		if !ok {
