@@ -59,6 +59,8 @@ func (a *app) submitCommand() *cobra.Command {
 		Short: "Place an order",
 		Example: `  biomero-importer order submit --group Demo --user ada --to Dataset:151 /data/Demo/ada/scan7.tif
   biomero-importer order submit --manifest ~/scan7.order.yml`,
+		// Here, and not where cobra does it, its error is one of usage.
+		Args: arguments(func(c *cobra.Command, _ []string) error { return c.ValidateFlagGroups() }),
 		RunE: func(c *cobra.Command, paths []string) error { return a.runSubmit(c.Context(), o, paths) },
 	}
 	flags := c.Flags()

@@ -497,6 +497,8 @@ func TestOrderCommands(t *testing.T) {
 		{"order", "show", "nobody"},
 		{"order", "submit", "--group", "Demo", "--user", "ada", "--to", "Project:7", path},
 		{"order", "submit", "--group", "Demo", "--user", "ada", "--to", "Dataset:7", "/etc/passwd"},
+		{"order", "submit", "--group", "Demo", path},
+		{"order", "submit", "--manifest", manifest, "--group", "Demo"},
 		{"order", "frobnicate"},
 		{"frobnicate"},
 		{"run", "--frobnicate"},
