@@ -55,6 +55,7 @@ type Order struct {
 	Files       []string // absolute, cleaned paths of files or folders
 	Description string
 	Converter   *Converter
+	Priority    int               // a higher one goes first; see IsPriority
 	Metadata    map[string]string // key-value pairs for every imported object
 	// MetadataFile names a key-value table beside the data, by a legacy order.
 	MetadataFile string

@@ -14,11 +14,12 @@ import (
 // statusOf selects the newest row of each uuid in the relation "wanted".
 const statusOf = `
 SELECT w.uuid, p.stage, p.group_name, p.user_name, p.destination_type, p.destination_id, coalesce(p.description, ''),
-       coalesce(p.file_names, ''), p."timestamp", coalesce(o.attempt, 0), o.queued_at, o.started_at, o.ended_at,
+       coalesce(p.file_names, ''), p."timestamp", coalesce(r.priority, 0), coalesce(o.attempt, 0), o.queued_at, o.started_at, o.ended_at,
        g.step, g.files_done, g.files_total, g.bytes_done, g.bytes_total, g.began_at, g.updated_at
 FROM wanted w
 CROSS JOIN LATERAL (SELECT * FROM public.imports i WHERE i.uuid = w.uuid
                     ORDER BY i."timestamp" DESC NULLS LAST, i.id DESC LIMIT 1) p
+LEFT JOIN importer.requests r ON r.uuid = w.uuid
 LEFT JOIN importer.orders o ON o.uuid = w.uuid
 LEFT JOIN importer.progress g ON g.uuid = o.uuid AND g.run = o.run AND o.state = 'running'
 ORDER BY p."timestamp" DESC NULLS LAST, p.id DESC`
@@ -29,7 +30,7 @@ func scanStatus(row pgx.CollectableRow) (st Status, err error) {
 	var bytes, size *int64
 	var began, updated *time.Time
 	err = row.Scan(&st.UUID, &st.Stage, &st.Group, &st.User, &st.DestinationType, &st.DestinationID, &st.Description,
-		&st.FileNames, &st.Changed, &st.Attempt, &st.Queued, &st.Started, &st.Ended,
+		&st.FileNames, &st.Changed, &st.Priority, &st.Attempt, &st.Queued, &st.Started, &st.Ended,
 		&step, &files, &total, &bytes, &size, &began, &updated)
 	if err == nil && step != nil {
 		st.Progress = &Progress{

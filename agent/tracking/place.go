@@ -85,9 +85,10 @@ func placeOrder(ctx context.Context, tx pgx.Tx, o *NewOrder) error {
 	return err
 }
 
-// placeRequest keeps what has no column in the clients' tables.
+// placeRequest keeps what has no column in the clients' tables. It comes before
+// the pending row, whose trigger reads the priority.
 func placeRequest(ctx context.Context, tx pgx.Tx, o *NewOrder) error {
-	if len(o.Metadata) == 0 && o.MetadataFile == "" {
+	if len(o.Metadata) == 0 && o.MetadataFile == "" && o.Priority == 0 {
 		_, err := tx.Exec(ctx, `DELETE FROM importer.requests WHERE uuid = $1`, o.UUID)
 		return err
 	}
@@ -95,8 +96,8 @@ func placeRequest(ctx context.Context, tx pgx.Tx, o *NewOrder) error {
 	for key, value := range o.Metadata {
 		metadata[text(key)] = text(value)
 	}
-	_, err := tx.Exec(ctx, `INSERT INTO importer.requests (uuid, metadata, metadata_file) VALUES ($1, $2, $3)
-		ON CONFLICT (uuid) DO UPDATE SET metadata = excluded.metadata, metadata_file = excluded.metadata_file`,
-		o.UUID, metadata, text(o.MetadataFile))
+	_, err := tx.Exec(ctx, `INSERT INTO importer.requests (uuid, metadata, metadata_file, priority) VALUES ($1, $2, $3, $4)
+		ON CONFLICT (uuid) DO UPDATE SET metadata = excluded.metadata, metadata_file = excluded.metadata_file, priority = excluded.priority`,
+		o.UUID, metadata, text(o.MetadataFile), o.Priority)
 	return err
 }

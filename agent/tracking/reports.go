@@ -96,6 +96,7 @@ type Status struct {
 	Description     string            `json:"description"`
 	FileNames       string            `json:"file_names"`
 	Changed         *time.Time        `json:"changed"`
+	Priority        int               `json:"priority"`
 	Attempt         int               `json:"attempt"` // 0: not taken yet
 	Queued          *time.Time        `json:"queued"`
 	Started         *time.Time        `json:"started"`
