@@ -117,6 +117,7 @@ func TestLoad_takesEveryKey(t *testing.T) {
 	require.Len(t, c.Rules, 2)
 	r := c.Rules[0]
 	require.Equal(t, "/srv/data/{group}/{user}/inbox/{dataset_id}", r.Path)
+	require.Equal(t, -5, r.Order.Priority)
 	require.Equal(t, config.Folder, r.Unit)
 	require.Zero(t, r.Settle)
 	leica := r.ConverterOf("/x/a.lif")
@@ -263,7 +264,7 @@ func TestExpand(t *testing.T) {
 base_dir: /d
 watch:
   - path: /d/{g}/{u}/{n}/{p}
-    order: {group: "{g}", user: "u-{u}", description: "{n} {n}", destination: {type: Dataset, name: "{n}", project: "{p}"}}
+    order: {group: "{g}", user: "u-{u}", description: "{n} {n}", priority: 100, destination: {type: Dataset, name: "{n}", project: "{p}"}}
   - path: /d/{g}/{id}
     order: {group: "{g}", user: ada, destination: {type: Screen, id: "1{id}"}}
 `))
@@ -272,12 +273,13 @@ watch:
 	o, err := named.Expand(map[string]string{"g": "{u}", "u": "ada", "n": "Eye", "p": "P"})
 	require.NoError(t, err)
 	require.Equal(t, order.Order{
-		Group: "{u}", User: "u-ada", Description: "Eye Eye",
+		Group: "{u}", User: "u-ada", Description: "Eye Eye", Priority: 100,
 		Destination: order.Destination{Type: order.Dataset, Name: "Eye", Project: "P"},
 	}, o)
 	o, err = numbered.Expand(map[string]string{"g": "Demo", "id": "7"})
 	require.NoError(t, err)
 	require.Equal(t, order.Destination{Type: order.Screen, ID: 17}, o.Destination)
+	require.Zero(t, o.Priority)
 
 	for _, tc := range []struct {
 		template *config.OrderTemplate

@@ -77,7 +77,7 @@ func (d *decoder) scalar(n ast.Node, v reflect.Value, path string) error {
 	}
 	to := v.Addr().Interface()
 	switch to.(type) {
-	case *whole, *port:
+	case *whole, *priority, *port:
 		if _, isNumber := n.(*ast.IntegerNode); !isNumber {
 			return d.src.bad(path, "is %s: give %s", quote(text), set(to, ""))
 		}

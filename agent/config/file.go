@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"biomero-importer/agent/order"
 )
 
 // file is the settings file. Its tags are the keys.
@@ -101,6 +103,7 @@ type template struct {
 	User        string      `yaml:"user"`
 	Destination destination `yaml:"destination"`
 	Description string      `yaml:"description"`
+	Priority    priority    `yaml:"priority"`
 }
 
 type destination struct {
@@ -126,6 +129,9 @@ type whole int
 
 // count is a number from 0.
 type count int
+
+// priority is an order's.
+type priority int
 
 // port is a TCP port.
 type port int
@@ -159,6 +165,12 @@ func set(v any, text string) (wanted string) {
 			return "a whole number from 0"
 		}
 		*v = count(n)
+	case *priority:
+		n, err := strconv.Atoi(text)
+		if err != nil || !order.IsPriority(n) {
+			return order.Priorities
+		}
+		*v = priority(n)
 	case *port:
 		n, err := strconv.ParseUint(text, 10, 16)
 		if err != nil || n == 0 {

@@ -13,6 +13,7 @@ type OrderTemplate struct {
 	Group, User, Description string
 	Type                     order.DestinationType
 	ID, Name, Project        string
+	Priority                 int
 }
 
 func (t *template) template(src *source, at string, names []string) (*OrderTemplate, error) {
@@ -40,7 +41,7 @@ func (t *template) template(src *source, at string, names []string) (*OrderTempl
 	}
 	made := &OrderTemplate{
 		Group: t.Group, User: t.User, Description: t.Description,
-		Type: order.DestinationType(d.Type), ID: d.ID, Name: d.Name, Project: d.Project,
+		Type: order.DestinationType(d.Type), ID: d.ID, Name: d.Name, Project: d.Project, Priority: int(t.Priority),
 	}
 	switch {
 	case made.Type != order.Dataset && made.Type != order.Screen:
@@ -88,7 +89,7 @@ func (t *OrderTemplate) Expand(captured map[string]string) (order.Order, error) 
 		return capture.ReplaceAllStringFunc(text, func(m string) string { return captured[m[1:len(m)-1]] })
 	}
 	o := order.Order{
-		Group: fill(t.Group), User: fill(t.User), Description: fill(t.Description),
+		Group: fill(t.Group), User: fill(t.User), Description: fill(t.Description), Priority: t.Priority,
 		Destination: order.Destination{Type: t.Type, ID: positive(fill(t.ID)), Name: fill(t.Name), Project: fill(t.Project)},
 	}
 	if err := order.CheckName("group", o.Group); err != nil {
