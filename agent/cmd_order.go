@@ -158,7 +158,7 @@ func (o submitOptions) order(paths []string) (order.Order, error) {
 	if err != nil {
 		return order.Order{}, fmt.Errorf("finding the manifest's folder: %w", err)
 	}
-	placed := m.Order()
+	placed := m.Order(0)
 	for _, p := range m.Patterns(dir) {
 		files, err := expand(p)
 		if err != nil {

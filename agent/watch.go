@@ -29,7 +29,7 @@ func (s *service) watcher() (*intake.Intake, *watcher.Watcher, error) {
 		rule := &c.Rules[i]
 		taken := intake.Rule{Path: rule.Path, Settle: rule.Settle, AllowAnyUser: rule.AllowAnyUser, OnChange: rule.OnChange}
 		if rule.Order != nil {
-			taken.Order = rule.Order.Expand
+			taken.Order, taken.Priority = rule.Order.Expand, rule.Order.Priority
 		}
 		if rule.Converter != nil || len(rule.ByExtension) > 0 {
 			taken.Converter = rule.ConverterOf

@@ -30,8 +30,11 @@ type Rule struct {
 	// OnChange is what becomes of a drop that changes after it was taken;
 	// nothing is config.Reimport.
 	OnChange config.OnChange
+	// Priority is that of the orders that Order makes. A manifest has it too where
+	// it names none.
+	Priority int
 	// AllowAnyUser lets a manifest act for another group or user than the
-	// folder it lies in names.
+	// folder it lies in names, and name a higher priority than the rule's.
 	AllowAnyUser bool
 	// Legacy marks the folders of legacy order files, which lie in those of
 	// groups.

@@ -209,7 +209,7 @@ func (in *Intake) decode(m *manifest, data []byte) error {
 		if err != nil {
 			return err
 		}
-		m.order, m.present = decoded.Order(), decoded.WaitFor == order.WaitPresent
+		m.order, m.present = decoded.Order(in.config.Rules[m.drop.Rule].Priority), decoded.WaitFor == order.WaitPresent
 		patterns = decoded.Patterns(filepath.Dir(m.path))
 	}
 	m.chosen = m.order.UUID != ""
@@ -270,7 +270,7 @@ func (in *Intake) admit(ctx context.Context, m *manifest) error {
 }
 
 // authorise keeps a manifest from acting for another group or user than its
-// folder is for.
+// folder is for, and from being more urgent than that.
 func (in *Intake) authorise(m *manifest) error {
 	rule := in.config.Rules[m.drop.Rule]
 	group, user := m.drop.Captures["group"], m.drop.Captures["user"]
@@ -293,6 +293,10 @@ func (in *Intake) authorise(m *manifest) error {
 			return order.Errorf(order.Denied, "%s: it acts for the %s %q, but its folder is the %s %q's: put it into a folder of %q.",
 				filepath.Base(m.path), c.what, c.got, c.what, c.want, c.got)
 		}
+	}
+	if m.order.Priority > rule.Priority {
+		return order.Errorf(order.Denied, "%s: its priority is %d, but in its folder it may be %d at most: lower it, or leave it out.",
+			filepath.Base(m.path), m.order.Priority, rule.Priority)
 	}
 	return nil
 }

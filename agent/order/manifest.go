@@ -40,6 +40,7 @@ type Manifest struct {
 	Description string
 	Converter   *Converter // numbers in Params are json.Number, as written
 	Metadata    map[string]string
+	Priority    *int // nil when the author left it out
 	WaitFor     WaitFor
 }
 
@@ -64,11 +65,15 @@ func DecodeManifest(name string, data []byte) (*Manifest, error) {
 	return m, nil
 }
 
-// Order is the manifest as an order whose files are still to be found.
-func (m *Manifest) Order() Order {
+// Order is the manifest as an order whose files are still to be found. It has
+// the given priority where its author named none.
+func (m *Manifest) Order(priority int) Order {
+	if m.Priority != nil {
+		priority = *m.Priority
+	}
 	return Order{
 		UUID: m.UUID, Group: m.Group, User: m.User, Destination: m.Destination,
-		Description: m.Description, Converter: m.Converter, Metadata: m.Metadata,
+		Description: m.Description, Converter: m.Converter, Metadata: m.Metadata, Priority: priority,
 	}
 }
 

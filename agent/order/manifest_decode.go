@@ -12,7 +12,7 @@ import (
 
 // The keys of a manifest and of its parts.
 var (
-	manifestKeys    = []string{"group", "user", "destination", "files", "uuid", "description", "preprocessing", "metadata", "wait_for"}
+	manifestKeys    = []string{"group", "user", "destination", "files", "uuid", "description", "preprocessing", "metadata", "priority", "wait_for"}
 	destinationKeys = []string{"type", "id", "name", "project"}
 	converterKeys   = []string{"container", "params"}
 )
@@ -48,6 +48,7 @@ func (d *decoder) manifest(root *node) *Manifest {
 	}
 	m.Converter = d.converter(root.find("preprocessing"))
 	m.Metadata = d.metadata(root.find("metadata"))
+	m.Priority = d.priority(root.find("priority"))
 	if n := root.find("wait_for"); n != nil {
 		m.WaitFor = WaitFor(d.choice(n, "wait_for", string(WaitSettled), string(WaitPresent)))
 	}
@@ -249,6 +250,21 @@ func (d *decoder) value(n *node) any {
 	case kindText:
 	}
 	return n.text
+}
+
+func (d *decoder) priority(n *node) *int {
+	if n == nil {
+		return nil
+	}
+	expected := Priorities + ", without quotes"
+	p, err := strconv.Atoi(n.text)
+	switch {
+	case n.kind == kindList || n.kind == kindMap || n.kind == kindNull:
+		d.fault(n, expected, "The priority is %s", n.kind)
+	case n.kind != kindNumber || err != nil || !IsPriority(p):
+		d.fault(n, expected, "The priority %s is not one", quote(n.text))
+	}
+	return &p
 }
 
 func (d *decoder) metadata(n *node) map[string]string {

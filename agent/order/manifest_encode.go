@@ -56,6 +56,9 @@ func (m *Manifest) Encode() ([]byte, error) {
 		}
 		line("", "metadata", metadata)
 	}
+	if m.Priority != nil {
+		line("", "priority", strconv.Itoa(*m.Priority))
+	}
 	line("", "wait_for", string(m.WaitFor))
 	return []byte(b.String()), nil
 }

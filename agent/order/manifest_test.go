@@ -72,9 +72,11 @@ func TestGoodManifests(t *testing.T) {
 				"stain": "DAPI", "magnification": "63x", "gain": "1.10", "id": "007", "bleached": "True", "note": "", "empty": "",
 			},
 		},
+		"priority":      {Group: "Demo", User: "researcher", Destination: dataset, Files: []string{"*.tif"}, Priority: new(-100), WaitFor: order.WaitSettled},
+		"priority_zero": {Group: "Demo", User: "researcher", Destination: dataset, Files: []string{"*.tif"}, Priority: new(0), WaitFor: order.WaitSettled},
 		"json": {
 			Group: "Demo", User: "researcher", Destination: dataset, Files: []string{"a.tif", "\U0001F52C.tif"},
-			UUID: "afe38fe0-ea2b-43e6-949d-364827c66230", WaitFor: order.WaitSettled,
+			UUID: "afe38fe0-ea2b-43e6-949d-364827c66230", Priority: new(100), WaitFor: order.WaitSettled,
 		},
 	} {
 		t.Run(file, func(t *testing.T) {
@@ -119,7 +121,7 @@ func TestDecodeManifest_boundsThePatterns(t *testing.T) {
 	}
 }
 
-const allKeys = "group, user, destination, files, uuid, description, preprocessing, metadata or wait_for."
+const allKeys = "group, user, destination, files, uuid, description, preprocessing, metadata, priority or wait_for."
 
 // badManifests says, for each file, what its author is told.
 var badManifests = map[string]string{
@@ -162,6 +164,14 @@ var badManifests = map[string]string{
 	"params_list":      `5:39: The params are a list. Expected a mapping of the converter's options.`,
 	"metadata_list":    `5:19: The metadata "stain" is a list. Expected a text or a number.`,
 	"metadata_text":    `5:11: The metadata is a text. Expected lines of the form "key: value".`,
+	"priority_high":    `5:11: The priority "101" is not one. Expected a whole number from -100 to 100, without quotes.`,
+	"priority_low":     `5:11: The priority "-101" is not one. Expected a whole number from -100 to 100, without quotes.`,
+	"priority_huge":    `5:11: The priority "9223372036854775808" is not one. Expected a whole number from -100 to 100, without quotes.`,
+	"priority_part":    `5:11: The priority "1.5" is not one. Expected a whole number from -100 to 100, without quotes.`,
+	"priority_quoted":  `5:11: The priority "5" is not one. Expected a whole number from -100 to 100, without quotes.`,
+	"priority_word":    `5:11: The priority "high" is not one. Expected a whole number from -100 to 100, without quotes.`,
+	"priority_empty":   `5:11: The priority is nothing. Expected a whole number from -100 to 100, without quotes.`,
+	"priority_list":    `5:11: The priority is a list. Expected a whole number from -100 to 100, without quotes.`,
 	"wait_for":         `5:11: The wait_for is "settle"; did you mean "settled"? Expected settled or present.`,
 	"list":             `1:1: The manifest is a list. Expected lines of the form "key: value" with the keys ` + allKeys,
 	"empty":            `1:1: The file is empty. Expected an order: group, user, destination and files.`,
@@ -213,10 +223,17 @@ func TestExampleManifest(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []string{"*.tif", "plate1/", "/data/Demo/extra.czi"}, m.Files)
 	require.Equal(t, map[string]string{"stain": "DAPI", "magnification": "63x"}, m.Metadata)
-	placed := m.Order()
+	placed := m.Order(0)
+	require.Equal(t, -10, placed.Priority)
 	require.Equal(t, "123e4567-e89b-12d3-a456-426614174000", placed.UUID)
 	require.Equal(t, order.Destination{Type: order.Dataset, Name: "Retina", Project: "Eye"}, placed.Destination)
 	require.Empty(t, placed.Files, "they are still to be found")
+}
+
+func TestManifestOrder_hasThePriorityOfItsAuthor(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, 7, (&order.Manifest{}).Order(7).Priority)
+	require.Equal(t, 0, (&order.Manifest{Priority: new(0)}).Order(7).Priority)
 }
 
 // The limits leave room for what people do.
