@@ -50,6 +50,7 @@ func (a *app) withStore(ctx context.Context, do func(ctx context.Context, s *tra
 
 type submitOptions struct {
 	manifest, group, user, destination, description string
+	priority                                        int
 }
 
 func (a *app) submitCommand() *cobra.Command {
@@ -69,9 +70,11 @@ func (a *app) submitCommand() *cobra.Command {
 	flags.StringVar(&o.user, "user", "", "OMERO user")
 	flags.StringVar(&o.destination, "to", "", "Dataset:ID or Screen:ID")
 	flags.StringVar(&o.description, "description", "", "free text kept with the order")
+	flags.IntVar(&o.priority, "priority", 0, "how urgent it is, -100 to 100: higher goes first")
 	c.MarkFlagsMutuallyExclusive("manifest", "group")
 	c.MarkFlagsMutuallyExclusive("manifest", "user")
 	c.MarkFlagsMutuallyExclusive("manifest", "to")
+	c.MarkFlagsMutuallyExclusive("manifest", "priority")
 	c.MarkFlagsRequiredTogether("group", "user", "to")
 	c.MarkFlagsOneRequired("manifest", "to")
 	return c
@@ -136,12 +139,17 @@ func (o submitOptions) order(paths []string) (order.Order, error) {
 		if err != nil {
 			return order.Order{}, err
 		}
+		if !order.IsPriority(o.priority) {
+			return order.Order{}, usageError{fmt.Errorf("--priority is %d: give %s", o.priority, order.Priorities)}
+		}
 		for _, n := range [][2]string{{"group", o.group}, {"user", o.user}} {
 			if err := order.CheckName(n[0], n[1]); err != nil {
 				return order.Order{}, err
 			}
 		}
-		return order.Order{Group: o.group, User: o.user, Destination: destination, Files: paths, Description: o.description}, nil
+		return order.Order{
+			Group: o.group, User: o.user, Destination: destination, Files: paths, Description: o.description, Priority: o.priority,
+		}, nil
 	}
 	if len(paths) > 0 {
 		return order.Order{}, usageError{errors.New("a manifest names its files itself: leave the paths out")}
@@ -277,6 +285,7 @@ func writeOrder(w io.Writer, s *tracking.Status) error {
 		{"reason", s.Description},
 		{"user", s.User + " (" + s.Group + ")"},
 		{"destination", s.DestinationType + " " + s.DestinationID},
+		{"priority", strconv.Itoa(s.Priority)},
 		{"attempt", strconv.Itoa(s.Attempt)},
 		{"queued", clock(s.Queued)},
 		{"started", clock(s.Started)},

@@ -493,8 +493,24 @@ func TestOrderCommands(t *testing.T) {
 	require.Zero(t, status, errs)
 	s.ended(strings.TrimSpace(id), 1)
 
+	id, errs, status = s.run("order", "submit", "--group", "Demo", "--user", "ada", "--to", "Dataset:7", "--priority", "-5", path)
+	require.Zero(t, status, errs)
+	id = strings.TrimSpace(id)
+	out, _, _ = s.run("order", "show", id)
+	require.Regexp(t, `priority +-5\n`, out)
+	out, _, _ = s.run("order", "show", id, "--json")
+	require.Contains(t, out, `"priority": -5`)
+	// Whoever is at the command line is trusted.
+	s.write(goodManifest+"priority: 100\n", "elsewhere", "x.order.yml")
+	id, errs, status = s.run("order", "submit", "--manifest", manifest)
+	require.Zero(t, status, errs)
+	require.Equal(t, 100, s.ended(strings.TrimSpace(id), 1).Priority)
+
 	for _, args := range [][]string{
 		{"order", "show", "nobody"},
+		{"order", "submit", "--group", "Demo", "--user", "ada", "--to", "Dataset:7", "--priority", "101", path},
+		{"order", "submit", "--group", "Demo", "--user", "ada", "--to", "Dataset:7", "--priority", "high", path},
+		{"order", "submit", "--manifest", manifest, "--priority", "5"},
 		{"order", "submit", "--group", "Demo", "--user", "ada", "--to", "Project:7", path},
 		{"order", "submit", "--group", "Demo", "--user", "ada", "--to", "Dataset:7", "/etc/passwd"},
 		{"order", "submit", "--group", "Demo", path},
@@ -511,6 +527,29 @@ func TestOrderCommands(t *testing.T) {
 	_, errs, status = s.run("validate", manifest)
 	require.Zero(t, status, errs)
 	a.stop()
+}
+
+func TestPriority_isTheRules(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.configure("  - path: " + s.path("data") + `/{group}/{user}/urgent
+    order: {group: "{group}", user: "{user}", destination: {type: Dataset, id: 9}, priority: 20}
+    settle: 300ms
+`)
+	a := s.start()
+	defer a.stop()
+	s.write("pixels", "Demo", "ada", "urgent", "drop.tif")
+	require.Equal(t, 20, s.ended(s.orderOf("drop.tif"), 1).Priority)
+	s.write("pixels", "Demo", "ada", "urgent", "named", "file.tif")
+	s.write(goodManifest+"priority: 21\n", "Demo", "ada", "urgent", "named", "order.yml")
+	s.eventually(func() bool {
+		data, err := os.ReadFile(s.path("data", "Demo", "ada", "urgent", "named", "order.yml.rejected.txt"))
+		return err == nil && strings.Contains(string(data), "20 at most")
+	}, "the rejection")
+	s.write(goodManifest, "Demo", "ada", "urgent", "named", "order.yml")
+	st := s.ended(s.orderOf("file.tif"), 1)
+	require.Equal(t, "151", st.DestinationID)
+	require.Equal(t, 20, st.Priority)
 }
 
 func TestPauseAndCancel(t *testing.T) {
