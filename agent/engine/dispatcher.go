@@ -22,12 +22,17 @@ type dispatcher struct {
 	log   *slog.Logger
 	turns turns
 	wake  chan struct{} // orders may have come, or a worker is free
+	news  atomic.Bool   // something was announced since the last look
 
 	workers int
 	busy    atomic.Int64
 	running running
 	odd     bool // the odd worker went to what was begun before
 	start   func(*tracking.Work)
+
+	looked  time.Time
+	waiting *tracking.Waiting     // what waited at the last look, less what was taken up since
+	missing map[tracking.Job]bool // what this agent had at the last look without knowing
 }
 
 // run takes up what is due, at each wake-up and each sweep.
@@ -81,18 +86,20 @@ func (d *dispatcher) take(ctx context.Context) (more bool, err error) {
 	// Not to be cut short: what is taken up has to be carried out.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), takeTime)
 	defer cancel()
-	waiting, err := d.store.Waiting(ctx, d.agent, free)
-	if err != nil {
+	if err := d.look(ctx, free); err != nil {
 		return false, err
 	}
-	if err := d.compare(ctx, waiting.Running); err != nil {
-		return false, err
-	}
-	due, fresh := d.split(waiting, free)
+	due, fresh := d.split(d.waiting, free)
 	if due+fresh == 0 {
 		return false, nil // a worker that ends wakes us
 	}
-	works, more, err := d.store.Take(ctx, d.agent, due, d.turns.next(waiting.Shares, fresh))
+	turns := d.turns.next(d.waiting.Shares, fresh)
+	works, more, err := d.store.Take(ctx, d.agent, due, turns)
+	if err != nil || len(works) < due+fresh {
+		d.waiting = nil // it is not as it was
+	} else {
+		d.waiting.Without(due, turns)
+	}
 	if err != nil {
 		return false, err
 	}
@@ -103,17 +110,49 @@ func (d *dispatcher) take(ctx context.Context) (more bool, err error) {
 	return more, nil
 }
 
+// lookEvery is how long one look at what waits serves, while nothing is announced
+// and there is enough of it; lookAhead is for how many times all workers.
+const (
+	lookEvery = 50 * time.Millisecond
+	lookAhead = 16
+)
+
+// look finds out what waits, and what this agent has taken up by what the database
+// says.
+func (d *dispatcher) look(ctx context.Context, free int) error {
+	if !d.news.Swap(false) && d.waiting != nil && d.waiting.Count() >= free && time.Since(d.looked) < lookEvery {
+		return nil
+	}
+	d.waiting, d.looked = nil, time.Now()
+	waiting, err := d.store.Waiting(ctx, d.agent, lookAhead*d.workers)
+	if err != nil {
+		return err
+	}
+	if err := d.compare(ctx, waiting.Running); err != nil {
+		return err
+	}
+	d.waiting = waiting
+	return nil
+}
+
 // compare ends what was cancelled, and puts back what this agent has taken up
-// without knowing: the answer to that was lost.
+// without knowing: the answer to that was lost. What is so for the first time may
+// have ended while it was looked at.
 func (d *dispatcher) compare(ctx context.Context, runs []tracking.Run) error {
+	missing := map[tracking.Job]bool{}
 	for _, r := range runs {
 		if d.running.has(r.Job, r.Cancelled) {
+			continue
+		}
+		if !d.missing[r.Job] {
+			missing[r.Job] = true
 			continue
 		}
 		if err := d.store.PutBack(ctx, r.Job, 0, false, nil); err != nil && !errors.Is(err, tracking.ErrNotMine) {
 			return err
 		}
 	}
+	d.missing = missing
 	return nil
 }
 
@@ -155,7 +194,11 @@ func (d *dispatcher) signal() {
 
 // listen wakes run when the database announces an order.
 func (d *dispatcher) listen(ctx context.Context) error {
-	d.store.Listen(ctx, tracking.OrdersChannel, d.signal, func(err error) {
+	announced := func() {
+		d.news.Store(true)
+		d.signal()
+	}
+	d.store.Listen(ctx, tracking.OrdersChannel, announced, func(err error) {
 		d.log.WarnContext(ctx, "not told of new orders; sweeping for them", slog.Any("error", err))
 	})
 	return nil

@@ -10,12 +10,14 @@ import (
 
 // Group gathers calls. Its methods may be called concurrently.
 type Group[In, Out any] struct {
-	max int
-	do  func(ctx context.Context, lot []In) ([]Out, error)
+	max  int
+	rest time.Duration
+	do   func(ctx context.Context, lot []In) ([]Out, error)
 
 	mu      sync.Mutex
 	busy    bool // a lot is being done
 	waiting []*call[In, Out]
+	next    time.Time // not before this is another lot done
 }
 
 type call[In, Out any] struct {
@@ -29,12 +31,13 @@ type call[In, Out any] struct {
 // maxTime bounds what one lot may take: all others wait for it.
 const maxTime = time.Minute
 
-// New makes a group of up to most calls at a time. do answers each of a lot in
+// New makes a group of up to most calls at a time, with a rest between two lots, in
+// which others may come. do answers each of a lot in
 // its place, within a minute; its error is that of all of them, unless there are
 // several: then each is done again for itself, so that none fails for another's
 // fault. It must not be harmed by being called twice.
-func New[In, Out any](most int, do func(ctx context.Context, lot []In) ([]Out, error)) *Group[In, Out] {
-	return &Group[In, Out]{max: most, do: do}
+func New[In, Out any](most int, rest time.Duration, do func(ctx context.Context, lot []In) ([]Out, error)) *Group[In, Out] {
+	return &Group[In, Out]{max: most, rest: rest, do: do}
 }
 
 // Do has in done with others and returns what became of it. handed, if any, is
@@ -61,6 +64,7 @@ func (g *Group[In, Out]) Do(ctx context.Context, in In, handed func()) (Out, err
 
 // doLot does the first calls that wait, and then lets the next of them do the rest.
 func (g *Group[In, Out]) doLot(ctx context.Context) {
+	time.Sleep(time.Until(g.next)) // only who does a lot looks at it
 	g.mu.Lock()
 	n := min(len(g.waiting), g.max)
 	lot := g.waiting[:n:n]
@@ -69,6 +73,7 @@ func (g *Group[In, Out]) doLot(ctx context.Context) {
 	g.doAll(ctx, lot)
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	g.next = time.Now().Add(g.rest)
 	if len(g.waiting) > 0 {
 		g.waiting[0].lead <- struct{}{}
 		return

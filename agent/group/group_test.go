@@ -5,6 +5,7 @@ import (
 	"errors"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
@@ -18,7 +19,7 @@ func TestDo_answersEachAndGathersWhileBusy(t *testing.T) {
 	t.Parallel()
 	begun, release := make(chan struct{}), make(chan struct{})
 	var lots [][]int
-	g := group.New(10, func(_ context.Context, lot []int) ([]int, error) {
+	g := group.New(10, 0, func(_ context.Context, lot []int) ([]int, error) {
 		lots = append(lots, lot) // one lot at a time
 		begun <- struct{}{}
 		<-release
@@ -60,7 +61,7 @@ var errOdd = errors.New("odd")
 
 func TestDo_failsNobodyForAnothersFault(t *testing.T) {
 	t.Parallel()
-	g := group.New(100, func(_ context.Context, lot []int) ([]int, error) {
+	g := group.New(100, 0, func(_ context.Context, lot []int) ([]int, error) {
 		for _, n := range lot {
 			if n%2 == 1 {
 				return nil, errOdd
@@ -82,7 +83,7 @@ func TestDo_failsNobodyForAnothersFault(t *testing.T) {
 
 func TestDo_survivesACrash(t *testing.T) {
 	t.Parallel()
-	g := group.New(1, func(_ context.Context, lot []int) ([]int, error) {
+	g := group.New(1, 0, func(_ context.Context, lot []int) ([]int, error) {
 		if lot[0] == 13 {
 			panic("a defect")
 		}
@@ -97,9 +98,30 @@ func TestDo_survivesACrash(t *testing.T) {
 
 func TestDo_endsThoughItsCallerWasCancelled(t *testing.T) {
 	t.Parallel()
-	g := group.New(1, func(ctx context.Context, lot []int) ([]int, error) { return lot, ctx.Err() })
+	g := group.New(1, 0, func(ctx context.Context, lot []int) ([]int, error) { return lot, ctx.Err() })
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, err := g.Do(ctx, 1, nil)
 	require.NoError(t, err)
+}
+
+func TestDo_restsBetweenLotsSoThatMoreGather(t *testing.T) {
+	t.Parallel()
+	lots := 0
+	g := group.New(10, 300*time.Millisecond, func(_ context.Context, lot []int) ([]int, error) {
+		lots++ // one lot at a time
+		return lot, nil
+	})
+	_, err := g.Do(t.Context(), 0, nil)
+	require.NoError(t, err)
+	var callers sync.WaitGroup
+	for n := range 5 {
+		callers.Go(func() {
+			if _, err := g.Do(t.Context(), n, nil); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	callers.Wait()
+	require.Equal(t, 2, lots)
 }

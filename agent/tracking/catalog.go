@@ -61,25 +61,17 @@ func (c Catalog) findOrMake(ctx context.Context, find, makeIt string, args ...an
 }
 
 const knownFilesets = `
-SELECT n.import, f.source, f.id, f.link,
+SELECT f.source, f.id, f.link,
        ARRAY (SELECT i.id FROM importer.repository_images i WHERE i.fileset_id = f.id ORDER BY i.id),
        ARRAY (SELECT p.id FROM importer.repository_plates p WHERE p.fileset_id = f.id ORDER BY p.id)
-FROM unnest($1::int[], $2::text[], $3::bytea[]) WITH ORDINALITY AS n (import, uuid, key, place)
-CROSS JOIN LATERAL (SELECT * FROM importer.repository_filesets f WHERE f.order_uuid = n.uuid AND f.source_key = n.key LIMIT 1) f
-ORDER BY n.place`
-
-// newNumbers takes numbers ahead, so that rows can refer to each other without being read back.
-const newNumbers = `
-SELECT ARRAY (SELECT nextval('importer.repository_prefixes_id_seq') FROM generate_series(1, $1)),
-       ARRAY (SELECT nextval('importer.repository_filesets_id_seq') FROM generate_series(1, $2)),
-       ARRAY (SELECT nextval('importer.repository_images_id_seq') FROM generate_series(1, $3)),
-       ARRAY (SELECT nextval('importer.repository_plates_id_seq') FROM generate_series(1, $4))`
+FROM unnest($2::bytea[]) AS n (key)
+CROSS JOIN LATERAL (SELECT * FROM importer.repository_filesets f WHERE f.order_uuid = $1 AND f.source_key = n.key LIMIT 1) f`
 
 // Record implements repository.Catalog. Imports that are recorded at the same time
-// share a transaction. The usual case, all new, is one statement.
+// share a transaction.
 func (c Catalog) Record(ctx context.Context, i repository.Import) ([]repository.Fileset, error) {
 	made, err := c.store.recording.Do(ctx, i, nil)
-	if isViolation(err, "repository_prefixes_prefix_key") {
+	if isViolation(err, "repository_prefixes_pkey") {
 		return nil, repository.ErrPrefixTaken
 	}
 	if err != nil {
@@ -93,58 +85,111 @@ const maxRecorded = 64
 
 // record records imports, of several orders or of one.
 func (s *Store) record(ctx context.Context, imports []repository.Import) ([][]repository.Fileset, error) {
-	made := make([][]repository.Fileset, len(imports))
-	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		r, err := newRecord(ctx, tx, imports)
-		if err != nil {
-			return err
-		}
-		fresh, err := r.insertFilesets(ctx, tx)
-		if err != nil {
-			return err
-		}
-		batch := &pgx.Batch{}
-		r.images.queue(batch, "images", fresh)
-		r.plates.queue(batch, "plates", fresh)
-		if err := tx.SendBatch(ctx, batch).Close(); err != nil {
-			return err
-		}
-		if len(fresh) == len(r.ids) {
-			for n, f := range r.made {
-				made[r.of[n]] = append(made[r.of[n]], f)
-			}
-			return nil
-		}
-		rows, err := tx.Query(ctx, knownFilesets, r.of, r.uuids, r.keys)
-		if err != nil {
-			return err
-		}
-		var n int
-		var f repository.Fileset
-		_, err = pgx.ForEachRow(rows, []any{&n, &f.Source, &f.ID, &f.Link, &f.Images, &f.Plates}, func() error {
-			made[n] = append(made[n], f)
-			f.Images, f.Plates = nil, nil
-			return nil
-		})
-		return err
-	})
+	made, err := s.recordNew(ctx, imports)
+	if len(imports) == 1 && isViolation(err, "repository_filesets_order_uuid_source_key_key") {
+		filesets, err := s.recordMore(ctx, &imports[0])
+		return [][]repository.Fileset{filesets}, err
+	}
 	return made, err
 }
 
-// record is the rows of some imports: a prefix for each of these, and a fileset
-// for each of their sources.
+// recordMore records what of an import its order had not recorded before.
+func (s *Store) recordMore(ctx context.Context, i *repository.Import) ([]repository.Fileset, error) {
+	keys := make([][]byte, len(i.Sources))
+	for n, source := range i.Sources {
+		keys[n] = sourceKey(i, source.Path)
+	}
+	rows, err := s.pool.Query(ctx, knownFilesets, i.Order, keys)
+	if err != nil {
+		return nil, err
+	}
+	known, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (f repository.Fileset, err error) {
+		return f, row.Scan(&f.Source, &f.ID, &f.Link, &f.Images, &f.Plates)
+	})
+	if err != nil {
+		return nil, err
+	}
+	bySource := make(map[string]repository.Fileset, len(i.Sources))
+	for _, f := range known {
+		bySource[f.Source] = f
+	}
+	more := *i
+	more.Sources = nil
+	for _, source := range i.Sources {
+		if _, ok := bySource[source.Path]; !ok {
+			more.Sources = append(more.Sources, source)
+		}
+	}
+	if len(more.Sources) > 0 {
+		made, err := s.recordNew(ctx, []repository.Import{more})
+		if err != nil {
+			return nil, err
+		}
+		for _, f := range made[0] {
+			bySource[f.Source] = f
+		}
+	}
+	filesets := make([]repository.Fileset, len(i.Sources))
+	for n, source := range i.Sources {
+		filesets[n] = bySource[source.Path]
+	}
+	return filesets, nil
+}
+
+// recordNew records imports of which nothing is recorded yet: a prefix for each,
+// and a fileset for each of their sources.
+func (s *Store) recordNew(ctx context.Context, imports []repository.Import) ([][]repository.Fileset, error) {
+	var count int
+	for n := range imports {
+		count += len(imports[n].Sources)
+		for i := range imports[n].Sources {
+			count += len(imports[n].Sources[i].Images) + len(imports[n].Sources[i].Plates)
+		}
+	}
+	if err := s.numbers.want(ctx, s.pool, count); err != nil {
+		return nil, err
+	}
+	r := record{images: members{ids: []int64{}}, plates: members{ids: []int64{}}}
+	made := make([][]repository.Fileset, len(imports))
+	for n := range imports {
+		i := &imports[n]
+		r.prefixes = append(r.prefixes, i.Prefix)
+		for _, source := range i.Sources {
+			made[n] = append(made[n], r.add(&s.numbers, i, source))
+		}
+	}
+	batch := &pgx.Batch{}
+	batch.Queue(`INSERT INTO importer.repository_prefixes (prefix) SELECT unnest($1::text[])`, r.prefixes)
+	batch.Queue(`INSERT INTO importer.repository_filesets (id, order_uuid, source_key, source, link, container_type, container_id)
+		SELECT * FROM unnest($1::bigint[], $2::text[], $3::bytea[], $4::text[], $5::text[], $6::text[], $7::bigint[])`,
+		r.ids, r.uuids, r.keys, r.sources, r.links, r.types, r.containers)
+	r.images.queue(batch, "images")
+	r.plates.queue(batch, "plates")
+	if err := s.pool.SendBatch(ctx, batch).Close(); err != nil {
+		return nil, err
+	}
+	return made, nil
+}
+
+// record is rows to be inserted.
 type record struct {
 	prefixes       []string
-	prefixIDs      []int64
-	of             []int // the import of each fileset
-	ids, parents   []int64
+	ids            []int64
 	uuids          []string
 	keys           [][]byte
 	sources, links []string
 	types          []string
 	containers     []int64
 	images, plates members
-	made           []repository.Fileset
+}
+
+func (r *record) add(numbers *numbers, i *repository.Import, source repository.Source) repository.Fileset {
+	f := repository.Fileset{Source: source.Path, ID: numbers.next(), Link: i.Prefix + "/" + source.Link}
+	f.Images, f.Plates = r.images.add(numbers, f.ID, source.Images), r.plates.add(numbers, f.ID, source.Plates)
+	r.ids, r.uuids, r.keys = append(r.ids, f.ID), append(r.uuids, i.Order), append(r.keys, sourceKey(i, source.Path))
+	r.sources, r.links = append(r.sources, f.Source), append(r.links, f.Link)
+	r.types, r.containers = append(r.types, string(i.Type)), append(r.containers, i.Container)
+	return f
 }
 
 // members are images or plates of filesets.
@@ -153,77 +198,25 @@ type members struct {
 	names         []string
 }
 
-func newRecord(ctx context.Context, q querier, imports []repository.Import) (*record, error) {
-	var sources, images, plates int
-	for n := range imports {
-		for i := range imports[n].Sources {
-			sources++
-			images += len(imports[n].Sources[i].Images)
-			plates += len(imports[n].Sources[i].Plates)
-		}
-	}
-	r := &record{}
-	if err := q.QueryRow(ctx, newNumbers, len(imports), sources, images, plates).Scan(&r.prefixIDs, &r.ids, &r.images.ids, &r.plates.ids); err != nil {
-		return nil, err
-	}
-	for n := range imports {
-		i := &imports[n]
-		r.prefixes = append(r.prefixes, i.Prefix)
-		for _, s := range i.Sources {
-			id := r.ids[len(r.of)]
-			r.of, r.parents, r.uuids = append(r.of, n), append(r.parents, r.prefixIDs[n]), append(r.uuids, i.Order)
-			r.keys = append(r.keys, hash(strings.Join([]string{s.Path, i.User, i.Group, string(i.Type), strconv.FormatInt(i.Container, 10)}, "\x00")))
-			link := i.Prefix + "/" + s.Link
-			r.sources, r.links = append(r.sources, s.Path), append(r.links, link)
-			r.types, r.containers = append(r.types, string(i.Type)), append(r.containers, i.Container)
-			r.made = append(r.made, repository.Fileset{
-				Source: s.Path, ID: id, Link: link, Images: r.images.add(id, s.Images), Plates: r.plates.add(id, s.Plates),
-			})
-		}
-	}
-	return r, nil
-}
-
 // add notes a fileset's members and returns their ids.
-func (m *members) add(fileset int64, names []string) []int64 {
-	from := len(m.names)
+func (m *members) add(numbers *numbers, fileset int64, names []string) []int64 {
+	from := len(m.ids)
 	for _, name := range names {
-		m.filesets, m.names = append(m.filesets, fileset), append(m.names, name)
+		m.ids, m.filesets, m.names = append(m.ids, numbers.next()), append(m.filesets, fileset), append(m.names, name)
 	}
-	return m.ids[from:len(m.names):len(m.names)]
+	return m.ids[from:len(m.ids):len(m.ids)]
 }
 
-// insertFilesets returns the ids of those that the order had not recorded before.
-func (r *record) insertFilesets(ctx context.Context, tx pgx.Tx) (fresh map[int64]bool, err error) {
-	fresh = make(map[int64]bool, len(r.ids))
-	batch := &pgx.Batch{}
-	batch.Queue(`INSERT INTO importer.repository_prefixes (id, prefix) SELECT * FROM unnest($1::bigint[], $2::text[])`, r.prefixIDs, r.prefixes)
-	batch.Queue(`INSERT INTO importer.repository_filesets (id, order_uuid, source_key, source, prefix_id, link, container_type, container_id)
-		SELECT * FROM unnest($1::bigint[], $2::text[], $3::bytea[], $4::text[], $5::bigint[], $6::text[], $7::text[], $8::bigint[])
-		ON CONFLICT (order_uuid, source_key) DO NOTHING RETURNING id`,
-		r.ids, r.uuids, r.keys, r.sources, r.parents, r.links, r.types, r.containers).Query(func(rows pgx.Rows) error {
-		var id int64
-		_, err := pgx.ForEachRow(rows, []any{&id}, func() error {
-			fresh[id] = true
-			return nil
-		})
-		return err
-	})
-	return fresh, tx.SendBatch(ctx, batch).Close()
-}
-
-func (m *members) queue(batch *pgx.Batch, what string, fresh map[int64]bool) {
-	var ids, filesets []int64
-	var names []string
-	for i, fileset := range m.filesets {
-		if fresh[fileset] {
-			ids, filesets, names = append(ids, m.ids[i]), append(filesets, fileset), append(names, m.names[i])
-		}
-	}
-	if len(ids) > 0 {
+func (m *members) queue(batch *pgx.Batch, what string) {
+	if len(m.ids) > 0 {
 		batch.Queue(`INSERT INTO importer.repository_`+what+` (id, fileset_id, name) SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[])`,
-			ids, filesets, names)
+			m.ids, m.filesets, m.names)
 	}
+}
+
+// sourceKey tells sources of an order apart: what is imported, for whom and where to.
+func sourceKey(i *repository.Import, path string) []byte {
+	return hash(strings.Join([]string{path, i.User, i.Group, string(i.Type), strconv.FormatInt(i.Container, 10)}, "\x00"))
 }
 
 // hash is an index key for a path of any length and content.

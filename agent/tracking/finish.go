@@ -20,24 +20,38 @@ type End struct {
 	Files  []File      // those whose state changed since they were last saved
 }
 
-// endOrders ends those that still belong to the run. Rows are locked in one order,
-// as Take does: two that wait for each other would wait for ever.
+// endOrders ends those that still belong to the run, with their last stage and what
+// became of their files. Rows are locked in one order, as Take does: two that wait
+// for each other would wait for ever. (x IN …) IS TRUE is looked up in a hash table.
 const endOrders = `
-WITH mine AS (
-    SELECT n.uuid, n.state, n.reason
-    FROM (SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[]) AS n (uuid, run, agent, state, reason) ORDER BY uuid) n
-    CROSS JOIN LATERAL (SELECT FROM importer.orders o WHERE o.uuid = n.uuid AND o.run = n.run AND o.agent = n.agent AND o.state = 'running' FOR UPDATE) o
+WITH mine AS MATERIALIZED (
+    SELECT n.*, o.import_id
+    FROM (SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[]) WITH ORDINALITY
+              AS n (uuid, run, agent, state, stage, description, names, nth) ORDER BY uuid) n
+    CROSS JOIN LATERAL (SELECT o.import_id FROM importer.orders o
+                        WHERE o.uuid = n.uuid AND o.run = n.run AND o.agent = n.agent AND o.state = 'running' FOR UPDATE) o
+), ended AS (
+    UPDATE importer.orders o SET state = mine.state, reason = coalesce(mine.description, ''), ended_at = clock_timestamp()
+    FROM mine WHERE o.uuid = mine.uuid
+), staged AS (` + appendStagesOf + `mine n` + repeatedRow + `
+), saved AS (` + saveFilesOf + `
+    unnest($8::text[], $9::int[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[], $17::bigint[])
+        AS f (uuid, ordinal, path, state, reason, filesets, images, plates, target, nth)
+    WHERE (f.nth IN (SELECT nth FROM mine)) IS TRUE` + orReplaceFile + `
 )
-UPDATE importer.orders o SET state = mine.state, reason = mine.reason, ended_at = clock_timestamp()
-FROM mine WHERE o.uuid = mine.uuid RETURNING o.uuid, o.run, o.agent, o.import_id`
+SELECT nth FROM mine`
 
 // unpark makes due what came for orders while they were carried out.
 const unpark = `
 WITH freed AS (UPDATE importer.inbox SET parked = false WHERE parked AND uuid = ANY ($1) RETURNING 1)
 SELECT pg_notify('importer_orders', '') WHERE EXISTS (SELECT FROM freed)`
 
-// maxEnds bounds the orders that one transaction ends.
-const maxEnds = 200
+// maxEnds bounds the orders that one transaction ends. Between two of these more
+// of them gather: nobody waits for an order's end to be written but its client.
+const (
+	maxEnds         = 200
+	restBetweenEnds = 5 * time.Millisecond
+)
 
 // Finish ends an attempt: its stage, the order's state, its files and the due
 // receipt together or not at all. Attempts that end at the same time share a
@@ -56,54 +70,39 @@ func (s *Store) Finish(ctx context.Context, end End, handed func()) error {
 
 // finish ends attempts, and says of each whether it was still its run's.
 func (s *Store) finish(ctx context.Context, ends []End) (mine []bool, err error) {
-	uuids, runs, agents := make([]string, len(ends)), make([]int64, len(ends)), make([]string, len(ends))
-	states, reasons := make([]string, len(ends)), make([]string, len(ends))
+	n := len(ends)
+	uuids, runs, agents, states := make([]string, n), make([]int64, n), make([]string, n), make([]string, n)
+	stages, reasons, names := make([]string, n), make([]*string, n), make([]*string, n)
+	var files fileRows
+	var of []int64
 	for i, e := range ends {
 		uuids[i], runs[i], agents[i], states[i] = e.Job.UUID, e.Job.Run, e.Job.Agent, "completed"
+		stages[i], names[i] = string(e.Stage), shortNames(e.Paths)
 		if e.Stage == order.Failed {
-			states[i], reasons[i] = "failed", text(e.Reason)
+			reason := text(e.Reason)
+			states[i], reasons[i] = "failed", &reason
+		}
+		files.add(e.Job.UUID, e.Files)
+		for range e.Files {
+			of = append(of, int64(i+1))
 		}
 	}
-	mine = make([]bool, len(ends))
-	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, endOrders, uuids, runs, agents, states, reasons)
-		if err != nil {
-			return err
-		}
-		imports := make(map[Job]int64, len(ends))
-		var job Job
-		var importID int64
-		if _, err := pgx.ForEachRow(rows, []any{&job.UUID, &job.Run, &job.Agent, &importID}, func() error {
-			imports[job] = importID
+	mine = make([]bool, n)
+	batch := &pgx.Batch{}
+	args := append([]any{uuids, runs, agents, states, stages, reasons, names}, files.args()...)
+	batch.Queue(endOrders, append(args, of)...).Query(func(rows pgx.Rows) error {
+		var nth int
+		_, err := pgx.ForEachRow(rows, []any{&nth}, func() error {
+			mine[nth-1] = true
 			return nil
-		}); err != nil || len(imports) == 0 {
-			return err
-		}
-		var ended []string
-		var stages stageRows
-		var files fileRows
-		for i, e := range ends {
-			importID, ok := imports[e.Job]
-			if mine[i] = ok; !ok {
-				continue
-			}
-			var description *string
-			if e.Stage == order.Failed {
-				description = &reasons[i]
-			}
-			ended = append(ended, e.Job.UUID)
-			stages.add(e.Job.UUID, importID, e.Stage, description, shortNames(e.Paths))
-			files.add(e.Job.UUID, e.Files)
-		}
-		batch := &pgx.Batch{}
-		stages.queue(batch)
-		files.queue(batch)
-		batch.Queue(dateRows, ended)
-		batch.Queue(report, ended)
-		batch.Queue(unpark, ended)
-		return tx.SendBatch(ctx, batch).Close()
+		})
+		return err
 	})
-	return mine, err
+	// Of orders that belong to somebody else these say nothing that is not so.
+	batch.Queue(dateRows, uuids)
+	batch.Queue(report, uuids)
+	batch.Queue(unpark, uuids)
+	return mine, s.pool.SendBatch(ctx, batch).Close()
 }
 
 // hold locks an order if it still belongs to the run.
@@ -168,15 +167,24 @@ func (r *fileRows) add(uuid string, files []File) {
 	}
 }
 
+func (r *fileRows) args() []any {
+	return []any{r.uuids, r.ordinals, r.paths, r.states, r.reasons, r.filesets, r.images, r.plates, r.targets}
+}
+
+// saveFilesOf and orReplaceFile stand around the relation f of such rows.
+const (
+	saveFilesOf = `
+INSERT INTO importer.files (order_uuid, ordinal, path, state, reason, filesets, images, plates, target)
+SELECT f.uuid, f.ordinal, f.path, f.state, f.reason, f.filesets::bigint[], f.images::bigint[], f.plates::bigint[], f.target FROM `
+	orReplaceFile = `
+ON CONFLICT (order_uuid, ordinal) DO UPDATE SET path = excluded.path, state = excluded.state, reason = excluded.reason,
+    filesets = excluded.filesets, images = excluded.images, plates = excluded.plates, target = excluded.target`
+)
+
 func (r *fileRows) queue(batch *pgx.Batch) {
 	if len(r.uuids) == 0 {
 		return
 	}
-	batch.Queue(`INSERT INTO importer.files (order_uuid, ordinal, path, state, reason, filesets, images, plates, target)
-		SELECT uuid, ordinal, path, state, reason, filesets::bigint[], images::bigint[], plates::bigint[], target
-		FROM unnest($1::text[], $2::int[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[])
-		    AS n (uuid, ordinal, path, state, reason, filesets, images, plates, target)
-		ON CONFLICT (order_uuid, ordinal) DO UPDATE SET path = excluded.path, state = excluded.state, reason = excluded.reason,
-		    filesets = excluded.filesets, images = excluded.images, plates = excluded.plates, target = excluded.target`,
-		r.uuids, r.ordinals, r.paths, r.states, r.reasons, r.filesets, r.images, r.plates, r.targets)
+	batch.Queue(saveFilesOf+`unnest($1::text[], $2::int[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[])
+		AS f (uuid, ordinal, path, state, reason, filesets, images, plates, target)`+orReplaceFile, r.args()...)
 }

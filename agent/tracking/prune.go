@@ -15,10 +15,12 @@ const pruneAtOnce = 1000
 func (s *Store) Prune(ctx context.Context, before time.Time) (more bool, err error) {
 	tag, err := s.pool.Exec(ctx, `
 		WITH old AS (
-			SELECT uuid FROM importer.orders o WHERE state IN ('completed', 'failed') AND ended_at < $1
-			ORDER BY ended_at LIMIT $2 FOR UPDATE SKIP LOCKED
+			SELECT uuid FROM importer.orders o WHERE state IN ('completed', 'failed') AND ended_at < $1 AND queued_at < $1
+			ORDER BY queued_at LIMIT $2 FOR UPDATE SKIP LOCKED
 		), requests AS (
 			DELETE FROM importer.requests r USING old WHERE r.uuid = old.uuid
+		), files AS (
+			DELETE FROM importer.files f USING old WHERE f.order_uuid = old.uuid
 		)
 		DELETE FROM importer.orders o USING old WHERE o.uuid = old.uuid`, before, pruneAtOnce)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // Share is what one user has waiting, of one rank.
@@ -56,13 +57,39 @@ type Waiting struct {
 	Running []Run   // what the agent has taken up, by what the database says
 }
 
+// Count is how many orders wait, as far as was counted.
+func (w *Waiting) Count() int {
+	n := w.Due
+	for _, share := range w.Shares {
+		n += share.Count
+	}
+	return n
+}
+
+// Without takes out what was taken up.
+func (w *Waiting) Without(due int, turns []Share) {
+	w.Due -= due
+	left := w.Shares[:0]
+	for _, share := range w.Shares {
+		if len(turns) > 0 && share.Rank == turns[0].Rank && share.Group == turns[0].Group && share.User == turns[0].User {
+			share.Count -= turns[0].Count
+			turns = turns[1:]
+		}
+		if share.Count > 0 {
+			left = append(left, share)
+		}
+	}
+	w.Shares = left
+}
+
 // Run is an order that is carried out.
 type Run struct {
 	Job
 	Cancelled bool // it is to be ended
 }
 
-// Waiting tells what waits for an agent. It counts up to limit of each.
+// Waiting tells what waits for an agent. It counts up to limit of each share and of
+// what is due.
 func (s *Store) Waiting(ctx context.Context, agent string, limit int) (*Waiting, error) {
 	w := &Waiting{}
 	batch := &pgx.Batch{}
@@ -164,9 +191,14 @@ ORDER BY due.due_at`
 // whether there may be more: rows that made no work are out of the way then.
 // Agents take turns, so that each attempt is taken up once.
 func (s *Store) Take(ctx context.Context, agent string, due int, turns []Share) (works []*Work, more bool, err error) {
-	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		t := taken{agent: agent}
+	t := taken{agent: agent}
+	err = s.pool.AcquireFunc(ctx, func(conn *pgxpool.Conn) error {
+		// In two round trips. A connection given back amid a transaction is closed.
 		batch := &pgx.Batch{}
+		batch.Queue("BEGIN")
+		// Lost in a crash of the server, it is as if it had not been, and so is all that
+		// follows from it: that is committed later.
+		batch.Queue("SET LOCAL synchronous_commit = off")
 		if len(turns) > 0 {
 			// Before any row is locked. A statement of its own: the snapshots of the next
 			// must be younger than the lock.
@@ -180,16 +212,20 @@ func (s *Store) Take(ctx context.Context, agent string, due int, turns []Share) 
 			}
 			batch.Queue(takePending, ranks, groups, users, counts, agent).Query(t.collect)
 		}
-		if err := tx.SendBatch(ctx, batch).Close(); err != nil {
+		if err := conn.SendBatch(ctx, batch).Close(); err != nil {
 			return err
 		}
-		works, more = t.works, len(t.works)+len(t.done)+len(t.waiting) > 0
-		return t.begin(ctx, tx)
+		batch, err := t.begin(ctx, conn)
+		if err != nil {
+			return err
+		}
+		batch.Queue("COMMIT")
+		return conn.SendBatch(ctx, batch).Close()
 	})
 	if err != nil {
 		return nil, false, fmt.Errorf("taking up orders: %w", err)
 	}
-	return works, more, nil
+	return t.works, len(t.works)+len(t.done)+len(t.waiting) > 0, nil
 }
 
 // takeTurns keeps agents from taking up the same orders.
@@ -240,10 +276,10 @@ func (t *taken) collect(rows pgx.Rows) error {
 	return err
 }
 
-// begin writes what follows from taking the orders up.
-func (t *taken) begin(ctx context.Context, tx pgx.Tx) error {
-	if err := t.knownFiles(ctx, tx); err != nil {
-		return err
+// begin returns what is to be written of taking the orders up.
+func (t *taken) begin(ctx context.Context, q querier) (*pgx.Batch, error) {
+	if err := t.knownFiles(ctx, q); err != nil {
+		return nil, err
 	}
 	batch := &pgx.Batch{}
 	if len(t.done) > 0 {
@@ -264,14 +300,11 @@ func (t *taken) begin(ctx context.Context, tx pgx.Tx) error {
 		stages.queue(batch)
 		batch.Queue(report, uuids)
 	}
-	if batch.Len() == 0 {
-		return nil
-	}
-	return tx.SendBatch(ctx, batch).Close()
+	return batch, nil
 }
 
 // knownFiles reads what earlier attempts and runs made of the orders' files.
-func (t *taken) knownFiles(ctx context.Context, tx pgx.Tx) error {
+func (t *taken) knownFiles(ctx context.Context, q querier) error {
 	byUUID := map[string]*Work{}
 	for _, w := range t.works {
 		if w.Attempt > 1 || w.Job.Run > 1 {
@@ -285,7 +318,7 @@ func (t *taken) knownFiles(ctx context.Context, tx pgx.Tx) error {
 			uuids = append(uuids, uuid)
 		}
 		var err error
-		if known, err = queryFiles(ctx, tx, uuids...); err != nil {
+		if known, err = queryFiles(ctx, q, uuids...); err != nil {
 			return err
 		}
 	}

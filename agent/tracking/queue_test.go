@@ -268,3 +268,12 @@ func TestClient_needsNoRightsOnOurSchema(t *testing.T) {
 	}))
 	require.Equal(t, []attempt{{id, 1}}, attempts(f.take()))
 }
+
+func TestWithout_leavesWhatWasNotTakenUp(t *testing.T) {
+	t.Parallel()
+	share := func(user string, n int) tracking.Share { return tracking.Share{Group: "Demo", User: user, Count: n} }
+	w := tracking.Waiting{Due: 3, Shares: []tracking.Share{share("ada", 5), share("bob", 2), share("eve", 4)}}
+	w.Without(1, []tracking.Share{share("ada", 2), share("bob", 2)})
+	require.Equal(t, tracking.Waiting{Due: 2, Shares: []tracking.Share{share("ada", 3), share("eve", 4)}}, w)
+	require.Equal(t, 9, w.Count())
+}

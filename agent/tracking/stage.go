@@ -12,18 +12,25 @@ import (
 // orders' fields, later than every row of their uuid. A stage is a uuid, the row
 // to repeat (the oldest one where that is gone), its name, a description or NULL
 // to keep the client's, and the file names or NULL likewise.
-const appendStages = `
+const appendStages = appendStagesOf + `unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[])
+    AS n (uuid, import_id, stage, description, names)` + repeatedRow
+
+// appendStagesOf and repeatedRow stand around the relation n of such stages.
+const (
+	appendStagesOf = `
 INSERT INTO public.imports (group_name, user_name, destination_id, destination_type, stage, uuid, "timestamp",
                             files, file_names, import_options, description, preprocessing_id)
 SELECT p.group_name, p.user_name, p.destination_id, p.destination_type, n.stage, p.uuid,
        greatest(clock_timestamp(), (SELECT least(max(h."timestamp"), '9999-01-01') + interval '1 microsecond'
                                     FROM public.imports h WHERE h.uuid = n.uuid)),
        p.files, coalesce(n.names, p.file_names), p.import_options, coalesce(n.description, p.description), p.preprocessing_id
-FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[]) AS n (uuid, import_id, stage, description, names)
+FROM `
+	repeatedRow = `
 CROSS JOIN LATERAL (
     SELECT * FROM public.imports WHERE id = coalesce((SELECT id FROM public.imports WHERE id = n.import_id AND uuid = n.uuid),
                                                      (SELECT min(id + 0) FROM public.imports WHERE uuid = n.uuid)) -- + 0: not by the index on id
     LIMIT 1) p`
+)
 
 // stageRows are stages to be written.
 type stageRows struct {

@@ -22,6 +22,7 @@ type Store struct {
 	pool      *pgxpool.Pool
 	recording *group.Group[repository.Import, []repository.Fileset]
 	ending    *group.Group[End, bool]
+	numbers   numbers // of what is recorded
 }
 
 // Open connects to the database at url (a PostgreSQL URL or keyword string)
@@ -32,7 +33,7 @@ func Open(ctx context.Context, url string, conns int) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{pool: pool}
-	s.recording, s.ending = group.New(maxRecorded, s.record), group.New(maxEnds, s.finish)
+	s.recording, s.ending = group.New(maxRecorded, 0, s.record), group.New(maxEnds, restBetweenEnds, s.finish)
 	return s, nil
 }
 
