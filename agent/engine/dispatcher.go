@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"biomero-importer/agent/failpoint"
 	"biomero-importer/agent/tracking"
 )
 
@@ -103,6 +104,7 @@ func (d *dispatcher) take(ctx context.Context) (more bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	failpoint.Hit(failpoint.Taken)
 	for _, w := range works {
 		d.busy.Add(1)
 		d.start(w)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 
+	"biomero-importer/agent/failpoint"
 	"biomero-importer/agent/order"
 	"biomero-importer/agent/tracking"
 	"biomero-importer/importer"
@@ -36,6 +37,7 @@ func (r *run) importFiles(ctx context.Context) error {
 		}
 		r.progress(ctx, "importing")
 		err := r.importBatch(ctx, todo[start:end], resolved[start:end], parent(resolved))
+		failpoint.Hit(failpoint.Imported)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}

@@ -9,6 +9,7 @@ import (
 	"runtime/debug"
 	"time"
 
+	"biomero-importer/agent/failpoint"
 	"biomero-importer/agent/order"
 	"biomero-importer/agent/tracking"
 )
@@ -76,10 +77,12 @@ const unsavedWait = 5 * time.Second
 // dispatcher finds that it is left over, or others do when the lock is gone.
 func (r *run) putBack(ctx context.Context, wait time.Duration, tried bool) {
 	for more := true; more; more = pause(ctx, time.Second) {
+		failpoint.Hit(failpoint.Returning)
 		bound, cancel := context.WithTimeout(context.WithoutCancel(ctx), putBackTime)
 		err := r.engine.store.PutBack(bound, r.work.Job, wait, tried, r.unsaved)
 		cancel()
 		if err == nil || errors.Is(err, tracking.ErrNotMine) {
+			failpoint.Hit(failpoint.Returned)
 			return
 		}
 		r.log.DebugContext(ctx, "the order cannot be put back yet", slog.Any("error", err))
@@ -143,6 +146,7 @@ func (r *run) steps(ctx context.Context) (err error) {
 	if err := r.validate(ctx); err != nil {
 		return err
 	}
+	failpoint.Hit(failpoint.Checked)
 	return r.importFiles(ctx)
 }
 
@@ -212,5 +216,6 @@ func (r *run) save(ctx context.Context) error {
 		return fmt.Errorf("%w: %w", errUnsaved, err)
 	}
 	r.unsaved = nil
+	failpoint.Hit(failpoint.Saved)
 	return nil
 }

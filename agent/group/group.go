@@ -64,7 +64,7 @@ func (g *Group[In, Out]) Do(ctx context.Context, in In, handed func()) (Out, err
 
 // doLot does the first calls that wait, and then lets the next of them do the rest.
 func (g *Group[In, Out]) doLot(ctx context.Context) {
-	time.Sleep(time.Until(g.next)) // only who does a lot looks at it
+	<-time.After(time.Until(g.next)) // only who does a lot looks at it
 	g.mu.Lock()
 	n := min(len(g.waiting), g.max)
 	lot := g.waiting[:n:n]

@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"biomero-importer/agent/failpoint"
 	"biomero-importer/agent/order"
 	"biomero-importer/agent/tracking"
 	"biomero-importer/importer"
@@ -83,6 +84,7 @@ func (r *Reporter) listen(ctx context.Context, wake chan<- struct{}) {
 func (r *Reporter) write(ctx context.Context, report tracking.Report) error {
 	err := r.tell(ctx, report)
 	if err == nil {
+		failpoint.Hit(failpoint.Reporting)
 		return nil
 	}
 	level := slog.LevelWarn

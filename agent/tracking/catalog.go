@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"biomero-importer/agent/failpoint"
 	"biomero-importer/importer"
 	"biomero-importer/importer/repository"
 )
@@ -165,9 +166,11 @@ func (s *Store) recordNew(ctx context.Context, imports []repository.Import) ([][
 		r.ids, r.uuids, r.keys, r.sources, r.links, r.types, r.containers)
 	r.images.queue(batch, "images")
 	r.plates.queue(batch, "plates")
+	failpoint.Hit(failpoint.Recording)
 	if err := s.pool.SendBatch(ctx, batch).Close(); err != nil {
 		return nil, err
 	}
+	failpoint.Hit(failpoint.Recorded)
 	return made, nil
 }
 

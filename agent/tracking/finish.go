@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"biomero-importer/agent/failpoint"
 	"biomero-importer/agent/order"
 )
 
@@ -102,7 +103,10 @@ func (s *Store) finish(ctx context.Context, ends []End) (mine []bool, err error)
 	batch.Queue(dateRows, uuids)
 	batch.Queue(report, uuids)
 	batch.Queue(unpark, uuids)
-	return mine, s.pool.SendBatch(ctx, batch).Close()
+	failpoint.Hit(failpoint.Ending)
+	err = s.pool.SendBatch(ctx, batch).Close()
+	failpoint.Hit(failpoint.Ended)
+	return mine, err
 }
 
 // hold locks an order if it still belongs to the run.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"biomero-importer/agent/failpoint"
 	"biomero-importer/agent/order"
 )
 
@@ -37,8 +38,12 @@ func (s *Store) Place(ctx context.Context, drops []Drop, orders []NewOrder) erro
 				return err
 			}
 		}
+		failpoint.Hit(failpoint.Placing)
 		return nil
 	})
+	if err == nil {
+		failpoint.Hit(failpoint.Placed)
+	}
 	if errors.Is(err, ErrDropChanged) || errors.Is(err, ErrUUIDTaken) {
 		return err
 	}

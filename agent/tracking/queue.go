@@ -6,6 +6,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"biomero-importer/agent/failpoint"
 )
 
 // Share is what one user has waiting, of one rank.
@@ -220,6 +222,7 @@ func (s *Store) Take(ctx context.Context, agent string, due int, turns []Share) 
 			return err
 		}
 		batch.Queue("COMMIT")
+		failpoint.Hit(failpoint.Taking)
 		return conn.SendBatch(ctx, batch).Close()
 	})
 	if err != nil {
