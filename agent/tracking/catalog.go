@@ -141,10 +141,10 @@ func (s *Store) recordMore(ctx context.Context, i *repository.Import) ([]reposit
 // and a fileset for each of their sources.
 func (s *Store) recordNew(ctx context.Context, imports []repository.Import) ([][]repository.Fileset, error) {
 	var count int
-	for n := range imports {
-		count += len(imports[n].Sources)
-		for i := range imports[n].Sources {
-			count += len(imports[n].Sources[i].Images) + len(imports[n].Sources[i].Plates)
+	for _, i := range imports {
+		count += len(i.Sources)
+		for _, source := range i.Sources {
+			count += len(source.Images) + len(source.Plates)
 		}
 	}
 	if err := s.numbers.want(ctx, s.pool, count); err != nil {
