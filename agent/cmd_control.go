@@ -12,9 +12,13 @@ import (
 )
 
 func (a *app) retryCommand() *cobra.Command {
-	return a.eachCommand("retry UUID...", "Ask for another attempt at orders that have ended",
+	var all bool
+	c := a.eachCommand("retry UUID...", "Ask for another attempt at orders that have ended",
 		`Ask for another attempt at orders that have ended. Files that were imported before are
-not imported again.`, "to be tried again", (*tracking.Store).Retry)
+not imported again, unless with --all; the images that they became stay.`, "to be tried again",
+		func(s *tracking.Store, ctx context.Context, uuid string) error { return s.Retry(ctx, uuid, all) })
+	c.Flags().BoolVar(&all, "all", false, "import all files again, also those that were imported")
+	return c
 }
 
 func (a *app) cancelCommand() *cobra.Command {

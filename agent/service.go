@@ -255,9 +255,9 @@ const firstWait = 20 * time.Second
 func (s *service) work(ctx context.Context, abort <-chan struct{}) error {
 	logs := logging.Orders{Dir: s.config.OrderLogs(), Main: s.log}
 	e := engine.New(engine.Config{
-		Workers: s.config.Workers, MaxAttempts: s.config.MaxAttempts, FirstWait: firstWait, ShutdownTimeout: s.config.ShutdownTimeout,
-	},
-		s.store, s.share, s.repo, logs.Open, s.log)
+		Workers: s.config.Workers, PerDestination: s.config.PerDestination, MaxAttempts: s.config.MaxAttempts, FirstWait: firstWait,
+		CheckTimeout: s.config.CheckTimeout, ImportTimeout: s.config.ImportTimeout, ShutdownTimeout: s.config.ShutdownTimeout,
+	}, s.store, s.share, s.repo, logs.Open, s.log)
 	done := make(chan struct{})
 	defer close(done)
 	go func() {

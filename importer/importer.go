@@ -22,6 +22,7 @@ type Container struct {
 // Request asks for files to be imported in place, as User of Group.
 type Request struct {
 	Order     string // the order's UUID: a repeated request with it imports nothing twice
+	Round     int64  // changes when all of the order is to be imported anew
 	Group     string
 	User      string
 	Type      ContainerType

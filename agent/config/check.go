@@ -16,8 +16,10 @@ import (
 // config checks the settings and completes them.
 func (f *file) config(src *source) (*Config, error) {
 	c := &Config{
-		Workers: int(f.MaxWorkers), MaxAttempts: int(f.MaxAttempts), Retention: time.Duration(f.Retention), ShutdownTimeout: time.Duration(f.ShutdownTimeout),
-		ScanInterval: time.Duration(f.ScanInterval), FullScan: time.Duration(f.FullScan), ScanRate: int(f.ScanRate), ManifestTimeout: time.Duration(f.ManifestTimeout),
+		Workers: int(f.MaxWorkers), MaxAttempts: int(f.MaxAttempts), Retention: time.Duration(f.Retention),
+		PerDestination: int(f.MaxPerDest), CheckTimeout: time.Duration(f.CheckTimeout), ImportTimeout: time.Duration(f.ImportTimeout),
+		ShutdownTimeout: time.Duration(f.ShutdownTimeout),
+		ScanInterval:    time.Duration(f.ScanInterval), FullScan: time.Duration(f.FullScan), ScanRate: int(f.ScanRate), ManifestTimeout: time.Duration(f.ManifestTimeout),
 		Log: Log{File: f.LogFilePath}, Web: WebPage{Listen: f.Web.Listen}, Ignore: f.Ignore,
 		ProcessedFolder: f.processedFolder,
 		OMERO: OMEROServer{
@@ -100,6 +102,11 @@ func (f *file) bounds(src *source, c *Config) error {
 	}
 	if c.MaxAttempts > mostAttempts {
 		return src.bad("max_attempts", "is %d: it has to be between 1 and %d", c.MaxAttempts, mostAttempts)
+	}
+	for name, timeout := range map[string]time.Duration{"check_timeout": c.CheckTimeout, "import_timeout": c.ImportTimeout} {
+		if timeout < time.Second {
+			return src.bad(name, "is %s: it has to be at least a second", timeout)
+		}
 	}
 	if c.Retention != 0 && c.Retention < 24*time.Hour {
 		return src.bad("retention", "is %s: it has to be at least 24h, or 0 to keep everything", c.Retention)

@@ -34,6 +34,9 @@ type Config struct {
 	Workers         int
 	MaxAttempts     int           // tries at an order that meets faults that may pass
 	Retention       time.Duration // what is kept of ended orders is forgotten then; 0: never
+	PerDestination  int           // orders of one destination carried out at the same time; 0: any number
+	CheckTimeout    time.Duration // for checking an order's files
+	ImportTimeout   time.Duration // for importing a batch of files
 	ShutdownTimeout time.Duration
 	Roles           []Role
 	Backend         Backend

@@ -22,6 +22,9 @@ type file struct {
 	MaxWorkers       whole    `yaml:"max_workers"`
 	MaxAttempts      whole    `yaml:"max_attempts"`
 	Retention        seconds  `yaml:"retention"`
+	MaxPerDest       count    `yaml:"max_per_destination"`
+	CheckTimeout     seconds  `yaml:"check_timeout"`
+	ImportTimeout    seconds  `yaml:"import_timeout"`
 	ShutdownTimeout  seconds  `yaml:"shutdown_timeout"`
 	Roles            []string `yaml:"roles"`
 	Backend          *string  `yaml:"backend"`

@@ -82,7 +82,7 @@ func read(path string) ([]byte, error) {
 func defaults(stateDir string) file {
 	return file{
 		IngestTrackingDB: embedded, LogLevel: "info", BaseDir: "/data", StateDir: stateDir, MaxWorkers: 4,
-		MaxAttempts: 5, ShutdownTimeout: seconds(30 * time.Second),
+		MaxAttempts: 5, CheckTimeout: seconds(time.Hour), ImportTimeout: seconds(24 * time.Hour), ShutdownTimeout: seconds(30 * time.Second),
 		Roles:           []string{string(Watch), string(Work), string(Web)},
 		Legacy:          legacy{Folder: ".2BUploaded", PathMap: map[string]string{"/divg": "/data"}, CoreGroups: []string{}},
 		ManifestTimeout: seconds(24 * time.Hour), FullScan: seconds(time.Hour),

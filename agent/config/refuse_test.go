@@ -100,6 +100,9 @@ func TestLoad_refusesValues(t *testing.T) {
 		{"omero: {port: 0}", "1: omero.port is \"0\": give a port number from 1 to 65535"},
 		{"omero: {port: 70000}", "1: omero.port is"},
 		// Bounds.
+		{"check_timeout: 0", "1: check_timeout is 0s: it has to be at least a second"},
+		{"import_timeout: 10ms", "1: import_timeout is 10ms: it has to be at least a second"},
+		{"max_per_destination: -1", `1: max_per_destination is "-1": give a whole number from 0`},
 		{"retention: 3h", "1: retention is 3h0m0s: it has to be at least 24h"},
 		{"max_attempts: 0", `1: max_attempts is "0": give a whole number from 1`},
 		{"max_attempts: 21", "1: max_attempts is 21: it has to be between 1 and 20"},

@@ -19,7 +19,7 @@ const sweepEvery = 2 * time.Second
 // dispatcher takes orders up for free workers.
 type dispatcher struct {
 	store *tracking.Store
-	agent string
+	agent tracking.Agent
 	log   *slog.Logger
 	turns turns
 	wake  chan struct{} // orders may have come, or a worker is free

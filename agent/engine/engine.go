@@ -19,8 +19,11 @@ import (
 // Config is the engine's settings.
 type Config struct {
 	Workers         int           // orders carried out at the same time
+	PerDestination  int           // orders of one destination carried out at the same time, by all agents; 0: any number
 	MaxAttempts     int           // how often a fault that may pass is met before the order fails
 	FirstWait       time.Duration // the pause after the first such; each later one is five times as long, up to 40 minutes
+	CheckTimeout    time.Duration // for checking an order's files
+	ImportTimeout   time.Duration // for importing a batch of files
 	ShutdownTimeout time.Duration // how long running orders may go on once Run's context ends
 }
 
@@ -77,6 +80,7 @@ func (e *Engine) Run(ctx context.Context) error {
 // session works under one name for as long as the lock of that name holds.
 func (e *Engine) session(ctx context.Context) error {
 	name := agentName()
+	agent := tracking.Agent{Name: name, PerDestination: e.config.PerDestination}
 	hold, err := e.store.Hold(ctx, name)
 	if err != nil {
 		return err
@@ -89,7 +93,7 @@ func (e *Engine) session(ctx context.Context) error {
 	defer cancelJobs()
 	var workers sync.WaitGroup
 	d := &dispatcher{
-		store: e.store, agent: name, log: e.log, wake: make(chan struct{}, 1), workers: e.config.Workers,
+		store: e.store, agent: agent, log: e.log, wake: make(chan struct{}, 1), workers: e.config.Workers,
 		running: running{cancels: map[tracking.Job]context.CancelCauseFunc{}},
 	}
 	d.start = func(w *tracking.Work) {
@@ -107,7 +111,7 @@ func (e *Engine) session(ctx context.Context) error {
 	group, groupCtx := errgroup.WithContext(taking)
 	group.Go(func() error { return d.run(groupCtx) })
 	group.Go(func() error { return d.listen(groupCtx) })
-	group.Go(func() error { return (&rescuer{store: e.store, log: e.log}).run(groupCtx) })
+	group.Go(func() error { return (&rescuer{store: e.store, agent: agent, log: e.log}).run(groupCtx) })
 	// The lock is watched until the last order has ended.
 	watching, stopWatching := context.WithCancel(lasting)
 	defer stopWatching()

@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -76,6 +77,7 @@ func (f *fixture) start(c engine.Config, b engine.Backend) (e *engine.Engine, st
 		c.Workers = 4
 	}
 	c.MaxAttempts, c.FirstWait = 5, 10*time.Millisecond
+	c.CheckTimeout, c.ImportTimeout = time.Minute, cmp.Or(c.ImportTimeout, time.Minute)
 	log := slog.New(slog.NewTextHandler(f.t.Output(), nil))
 	e = engine.New(c, f.store, f.share, b, func(string) (*slog.Logger, func() error, error) {
 		return log, func() error { return nil }, nil
@@ -262,7 +264,7 @@ func TestEngine_importsTheOthersOfAFileThatCannotBe(t *testing.T) {
 	require.Equal(t, []tracking.FileState{tracking.FileImported, tracking.FileFailed, tracking.FileImported}, states)
 	// The retry does only what is not done.
 	f.file("missing.tif")
-	require.NoError(t, f.store.Retry(t.Context(), id))
+	require.NoError(t, f.store.Retry(t.Context(), id, false))
 	again := f.await(id, 2)
 	require.Equal(t, order.Completed, again.Stage)
 	require.Equal(t, st.Files[0], again.Files[0])

@@ -23,10 +23,14 @@ func (r *run) importFiles(ctx context.Context) error {
 			todo = append(todo, &r.work.Files[i])
 		}
 	}
+	if len(todo) == 0 {
+		return r.failures()
+	}
 	resolved, err := r.resolve(todo)
 	if err != nil {
 		return err
 	}
+	dir := parent(resolved)
 	var passing error
 	for start := 0; start < len(todo); start += batchSize {
 		end := min(start+batchSize, len(todo))
@@ -36,7 +40,9 @@ func (r *run) importFiles(ctx context.Context) error {
 			}
 		}
 		r.progress(ctx, "importing")
-		err := r.importBatch(ctx, todo[start:end], resolved[start:end], parent(resolved))
+		err := within(ctx, "importing", r.engine.config.ImportTimeout, func(ctx context.Context) error {
+			return r.importBatch(ctx, todo[start:end], resolved[start:end], dir)
+		})
 		failpoint.Hit(failpoint.Imported)
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -67,7 +73,7 @@ func (r *run) resolve(files []*tracking.File) ([]string, error) {
 func (r *run) importBatch(ctx context.Context, files []*tracking.File, paths []string, parent string) error {
 	o := &r.work.Order
 	results, err := r.engine.backend.Import(ctx, importer.Request{
-		Order: o.UUID, Group: o.Group, User: o.User,
+		Order: o.UUID, Round: r.work.Round, Group: o.Group, User: o.User,
 		Type: importer.ContainerType(o.Destination.Type), Container: o.Destination.ID,
 		Files: paths, Parent: parent,
 	})

@@ -20,6 +20,7 @@ const graceTime = lockEvery + tracking.CheckTime + 3*time.Second
 // rescuer finds the orders of agents that are gone.
 type rescuer struct {
 	store *tracking.Store
+	agent tracking.Agent
 	log   *slog.Logger
 	since map[string]time.Time // since when agents have been seen without their lock
 }
@@ -28,6 +29,9 @@ func (r *rescuer) run(ctx context.Context) error {
 	r.since = map[string]time.Time{}
 	for ; ctx.Err() == nil; pause(ctx, time.Second) {
 		n, err := r.rescue(ctx)
+		if err == nil {
+			err = r.store.Release(ctx, r.agent)
+		}
 		if err != nil && ctx.Err() == nil {
 			r.log.WarnContext(ctx, "orders of agents that are gone wait", slog.Any("error", err))
 			clear(r.since) // nobody was seen meanwhile

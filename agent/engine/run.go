@@ -143,7 +143,7 @@ func (r *run) steps(ctx context.Context) (err error) {
 	if r.work.Crashes >= maxCrashes {
 		return order.Errorf(order.Invalid, "The importer stopped %d times while it worked on this order; its log may say why.", r.work.Crashes)
 	}
-	if err := r.validate(ctx); err != nil {
+	if err := within(ctx, "checking the files", r.engine.config.CheckTimeout, r.validate); err != nil {
 		return err
 	}
 	failpoint.Hit(failpoint.Checked)
@@ -187,6 +187,9 @@ func (r *run) end(ctx context.Context, fault error) error {
 
 // reason is the sentence that the researcher reads.
 func (r *run) reason(fault error) string {
+	if late, ok := errors.AsType[*lateError](fault); ok {
+		return fmt.Sprintf("The import was tried %d times and did not succeed: %s.", r.work.Tries+1, late)
+	}
 	if passes(fault) {
 		return fmt.Sprintf("The import was tried %d times and did not succeed; the importer's log for this order says why.", r.work.Tries+1)
 	}

@@ -161,9 +161,9 @@ func (s *Store) recordNew(ctx context.Context, imports []repository.Import) ([][
 	}
 	batch := &pgx.Batch{}
 	batch.Queue(`INSERT INTO importer.repository_prefixes (prefix) SELECT unnest($1::text[])`, r.prefixes)
-	batch.Queue(`INSERT INTO importer.repository_filesets (id, order_uuid, source_key, source, link, container_type, container_id)
-		SELECT * FROM unnest($1::bigint[], $2::text[], $3::bytea[], $4::text[], $5::text[], $6::text[], $7::bigint[])`,
-		r.ids, r.uuids, r.keys, r.sources, r.links, r.types, r.containers)
+	batch.Queue(`INSERT INTO importer.repository_filesets (id, order_uuid, round, source_key, source, link, container_type, container_id)
+		SELECT * FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::bytea[], $5::text[], $6::text[], $7::text[], $8::bigint[])`,
+		r.ids, r.uuids, r.rounds, r.keys, r.sources, r.links, r.types, r.containers)
 	r.images.queue(batch, "images")
 	r.plates.queue(batch, "plates")
 	failpoint.Hit(failpoint.Recording)
@@ -179,6 +179,7 @@ type record struct {
 	prefixes       []string
 	ids            []int64
 	uuids          []string
+	rounds         []int64
 	keys           [][]byte
 	sources, links []string
 	types          []string
@@ -190,7 +191,7 @@ func (r *record) add(numbers *numbers, i *repository.Import, source repository.S
 	f := repository.Fileset{Source: source.Path, ID: numbers.next(), Link: i.Prefix + "/" + source.Link}
 	f.Images, f.Plates = r.images.add(numbers, f.ID, source.Images), r.plates.add(numbers, f.ID, source.Plates)
 	r.ids, r.uuids, r.keys = append(r.ids, f.ID), append(r.uuids, i.Order), append(r.keys, sourceKey(i, source.Path))
-	r.sources, r.links = append(r.sources, f.Source), append(r.links, f.Link)
+	r.rounds, r.sources, r.links = append(r.rounds, i.Round), append(r.sources, f.Source), append(r.links, f.Link)
 	r.types, r.containers = append(r.types, string(i.Type)), append(r.containers, i.Container)
 	return f
 }
@@ -217,9 +218,14 @@ func (m *members) queue(batch *pgx.Batch, what string) {
 	}
 }
 
-// sourceKey tells sources of an order apart: what is imported, for whom and where to.
+// sourceKey tells sources of an order apart: what is imported, for whom, where to and
+// in which round.
 func sourceKey(i *repository.Import, path string) []byte {
-	return hash(strings.Join([]string{path, i.User, i.Group, string(i.Type), strconv.FormatInt(i.Container, 10)}, "\x00"))
+	parts := []string{path, i.User, i.Group, string(i.Type), strconv.FormatInt(i.Container, 10)}
+	if i.Round != 0 {
+		parts = append(parts, strconv.FormatInt(i.Round, 10))
+	}
+	return hash(strings.Join(parts, "\x00"))
 }
 
 // hash is an index key for a path of any length and content.

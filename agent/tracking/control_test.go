@@ -31,7 +31,7 @@ func TestCancel_endsWhatWaits(t *testing.T) {
 	require.Equal(t, order.Invalid, order.ClassOf(f.Cancel(t.Context(), "nobody")))
 
 	// It can be asked for once more.
-	require.NoError(t, f.Retry(t.Context(), pending))
+	require.NoError(t, f.Retry(t.Context(), pending, false))
 	require.Equal(t, []attempt{{pending, 2}}, attempts(f.take()))
 }
 
@@ -41,10 +41,10 @@ func TestCancel_tellsTheAgentOfARunningOrder(t *testing.T) {
 	w := f.begun()
 	f.exec(insertPending, w.Job.UUID, `["/data/b.tif"]`) // what waits for it goes with it
 	require.NoError(t, f.Cancel(t.Context(), w.Job.UUID))
-	waiting, err := f.Waiting(t.Context(), agent, 0)
+	waiting, err := f.Waiting(t.Context(), tracking.Agent{Name: agent}, 0)
 	require.NoError(t, err)
 	require.Equal(t, []tracking.Run{{Job: w.Job, Cancelled: true}}, waiting.Running)
-	waiting, err = f.Waiting(t.Context(), "another", 0)
+	waiting, err = f.Waiting(t.Context(), tracking.Agent{Name: "another"}, 0)
 	require.NoError(t, err)
 	require.Empty(t, waiting.Running)
 	// Whoever takes it up after a crash is told, too, at once and though it is paused.
@@ -55,7 +55,7 @@ func TestCancel_tellsTheAgentOfARunningOrder(t *testing.T) {
 	require.NoError(t, f.end(tracking.End{Job: w.Job, Stage: order.Failed, Reason: "The order was cancelled."}))
 	require.NoError(t, f.Resume(t.Context(), "", ""))
 	require.Empty(t, f.take())
-	require.NoError(t, f.Retry(t.Context(), w.Job.UUID))
+	require.NoError(t, f.Retry(t.Context(), w.Job.UUID, false))
 	require.False(t, f.take()[0].Cancelled)
 }
 

@@ -42,10 +42,12 @@ WITH mine AS MATERIALIZED (
 )
 SELECT nth FROM mine`
 
-// unpark makes due what came for orders while they were carried out.
+// unpark makes due what came for orders while they were carried out, and what was
+// held back for them.
 const unpark = `
-WITH freed AS (UPDATE importer.inbox SET parked = false WHERE parked AND uuid = ANY ($1) RETURNING 1)
-SELECT pg_notify('importer_orders', '') WHERE EXISTS (SELECT FROM freed)`
+WITH freed AS (UPDATE importer.inbox SET parked = false, held = false WHERE parked AND uuid = ANY ($1) RETURNING 1),
+released AS (` + releaseOf + `SELECT destination, count(*) AS n FROM importer.orders WHERE uuid = ANY ($1) GROUP BY destination` + releaseHeld + ` RETURNING 1)
+SELECT pg_notify('importer_orders', '') WHERE EXISTS (SELECT FROM freed) OR EXISTS (SELECT FROM released)`
 
 // maxEnds bounds the orders that one transaction ends. Between two of these more
 // of them gather: nobody waits for an order's end to be written but its client.
@@ -125,6 +127,7 @@ func (s *Store) PutBack(ctx context.Context, job Job, wait time.Duration, tried 
 		batch.Queue(`UPDATE importer.orders SET state = 'queued', tries = tries + $3,
 			due_at = clock_timestamp() + CASE WHEN cancelled THEN interval '0' ELSE $2 END WHERE uuid = $1`,
 			job.UUID, wait, map[bool]int{true: 1}[tried])
+		batch.Queue(unpark, []string{job.UUID})
 		batch.Queue(`SELECT pg_notify('importer_orders', '')`)
 	})
 }

@@ -73,9 +73,9 @@ const agent = "test-agent"
 func (f fixture) takeAs(agent string) []*tracking.Work {
 	f.t.Helper()
 	const many = 100_000
-	waiting, err := f.Waiting(f.t.Context(), agent, many)
+	waiting, err := f.Waiting(f.t.Context(), tracking.Agent{Name: agent}, many)
 	require.NoError(f.t, err)
-	works, _, err := f.Take(f.t.Context(), agent, waiting.Due, waiting.Shares)
+	works, _, err := f.Take(f.t.Context(), tracking.Agent{Name: agent}, waiting.Due, waiting.Shares)
 	require.NoError(f.t, err)
 	return works
 }

@@ -135,25 +135,3 @@ func allFiles(ctx context.Context, q querier, uuid string) ([]File, error) {
 func (s *Store) Submit(ctx context.Context, o NewOrder) error {
 	return s.Place(ctx, nil, []NewOrder{o})
 }
-
-// Retry asks for another attempt at an order that has ended, by a new pending
-// row. An unknown or unfinished order is an Invalid error.
-func (s *Store) Retry(ctx context.Context, uuid string) error {
-	st, err := s.Show(ctx, uuid)
-	if err != nil {
-		return err
-	}
-	if !st.Stage.Ended() {
-		return order.Errorf(order.Invalid, "Order %s is at %q: it can be retried once it has ended.", uuid, st.Stage)
-	}
-	var row int64
-	err = s.pool.QueryRow(ctx, `SELECT coalesce((SELECT import_id FROM importer.orders WHERE uuid = $1),
-		(SELECT min(id + 0) FROM public.imports WHERE uuid = $1))`, uuid).Scan(&row)
-	if err == nil {
-		_, err = s.pool.Exec(ctx, appendStages, []string{uuid}, []int64{row}, []string{string(order.Pending)}, []*string{nil}, []*string{nil})
-	}
-	if err != nil {
-		return fmt.Errorf("retrying order %s: %w", uuid, err)
-	}
-	return nil
-}

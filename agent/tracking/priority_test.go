@@ -23,9 +23,9 @@ func (f fixture) submit(priority int) (id string) {
 // first takes up the order whose turn it is.
 func (f fixture) first() tracking.Job {
 	f.t.Helper()
-	waiting, err := f.Waiting(f.t.Context(), agent, 1)
+	waiting, err := f.Waiting(f.t.Context(), tracking.Agent{Name: agent}, 1)
 	require.NoError(f.t, err)
-	works, _, err := f.Take(f.t.Context(), agent, 0, waiting.Shares[:1])
+	works, _, err := f.Take(f.t.Context(), tracking.Agent{Name: agent}, 0, waiting.Shares[:1])
 	require.NoError(f.t, err)
 	require.Len(f.t, works, 1)
 	return works[0].Job
@@ -60,7 +60,7 @@ func TestPriority_isKeptByARetry(t *testing.T) {
 	id := f.submit(7)
 	job := f.first()
 	for name, retry := range map[string]func(){
-		"asked for": func() { require.NoError(t, f.Retry(t.Context(), id)) },
+		"asked for": func() { require.NoError(t, f.Retry(t.Context(), id, false)) },
 		"by SQL":    func() { f.exec(`UPDATE public.imports SET stage = 'Import Pending' WHERE uuid = $1`, id) },
 	} {
 		require.NoError(t, f.end(tracking.End{Job: job, Stage: order.Failed, Reason: "no"}), name)
@@ -83,7 +83,7 @@ func TestPriority_isThatOfTheNewestRequest(t *testing.T) {
 	}{{5, nil}, {-5, map[string]string{"stain": "DAPI"}}, {0, map[string]string{"stain": "DAPI"}}, {3, nil}, {0, nil}} {
 		o.Priority, o.Metadata = tc.priority, tc.metadata
 		require.NoError(t, f.Submit(t.Context(), o))
-		waiting, err := f.Waiting(t.Context(), agent, 1)
+		waiting, err := f.Waiting(t.Context(), tracking.Agent{Name: agent}, 1)
 		require.NoError(t, err)
 		require.Equal(t, -tc.priority, waiting.Shares[0].Rank)
 		require.Equal(t, tc.priority, f.priority(o.UUID))

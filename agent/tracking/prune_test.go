@@ -32,7 +32,7 @@ func TestPrune_forgetsWhatEndedLongAgo(t *testing.T) {
 	require.Equal(t, []string{recent}, f.column(`SELECT order_uuid FROM importer.files`))
 	require.Equal(t, []string{recent}, f.column(`SELECT uuid FROM importer.requests`))
 	require.Len(t, f.stages(old), 3, "what clients see stays")
-	require.NoError(t, f.Retry(t.Context(), old))
+	require.NoError(t, f.Retry(t.Context(), old, false))
 	require.Equal(t, []attempt{{old, 1}}, attempts(f.take()))
 }
 

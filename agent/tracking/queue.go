@@ -47,7 +47,18 @@ const isDue = `state = 'queued' AND due_at <= statement_timestamp() AND (cancell
     WHERE z.group_name IN ('', p.group_name) AND z.user_name IN ('', p.user_name)))`
 
 // dueCount counts what is to be tried again or resumed by now.
-const dueCount = `SELECT count(*) FROM (SELECT FROM importer.orders WHERE ` + isDue + ` LIMIT $1) few`
+const dueCount = `SELECT count(*) FROM (SELECT FROM importer.orders o WHERE ` + isDue + ` AND ` + fitsDue + ` LIMIT $1) few`
+
+// fitsDue is a condition on an order o: fewer than $2, or 0 for any number, of its
+// destination are carried out.
+const fitsDue = `CASE WHEN $2::int = 0 THEN true ELSE
+    $2 > (SELECT count(*) FROM importer.orders r WHERE r.state = 'running' AND r.destination = o.destination) END`
+
+// Agent is who takes orders up.
+type Agent struct {
+	Name           string
+	PerDestination int // how many of one destination are carried out at a time, by all agents; 0: any number
+}
 
 // ownRuns are those of an agent.
 const ownRuns = `SELECT uuid, run, agent, cancelled FROM importer.orders WHERE state = 'running' AND agent = $1`
@@ -92,15 +103,15 @@ type Run struct {
 
 // Waiting tells what waits for an agent. It counts up to limit of each share and of
 // what is due.
-func (s *Store) Waiting(ctx context.Context, agent string, limit int) (*Waiting, error) {
+func (s *Store) Waiting(ctx context.Context, agent Agent, limit int) (*Waiting, error) {
 	w := &Waiting{}
 	batch := &pgx.Batch{}
-	batch.Queue(ownRuns, agent).Query(func(rows pgx.Rows) (err error) {
+	batch.Queue(ownRuns, agent.Name).Query(func(rows pgx.Rows) (err error) {
 		w.Running, err = pgx.CollectRows(rows, pgx.RowToStructByPos[Run])
 		return err
 	})
 	if limit > 0 {
-		batch.Queue(dueCount, limit).QueryRow(func(row pgx.Row) error { return row.Scan(&w.Due) })
+		batch.Queue(dueCount, limit, agent.PerDestination).QueryRow(func(row pgx.Row) error { return row.Scan(&w.Due) })
 		batch.Queue(shares, limit, maxShares).Query(func(rows pgx.Rows) (err error) {
 			w.Shares, err = pgx.CollectRows(rows, pgx.RowToStructByPos[Share])
 			return err
@@ -122,7 +133,7 @@ type Job struct {
 
 // pendingColumns are of an order o, the row p that it was made from, which may be
 // gone, and that row's converter c.
-const pendingColumns = `o.uuid, o.run, o.attempt, o.crashes, o.tries, o.cancelled, o.import_id, p.id, p.group_name, p.user_name, p.destination_type, p.destination_id,
+const pendingColumns = `o.uuid, o.run, o.attempt, o.crashes, o.tries, o.cancelled, o.round, o.import_id, p.id, p.group_name, p.user_name, p.destination_type, p.destination_id,
        p.files, coalesce(p.description, ''), p.import_options,
        c.container, c.input_file, c.output_folder, c.alt_output_folder, c.extra_params::text`
 
@@ -139,14 +150,18 @@ LEFT JOIN LATERAL (SELECT * FROM public.imports_preprocessing c WHERE c.id = p.p
 // same, so that whoever ends it sees what is parked here.
 const takePending = `
 WITH picked AS (
-    SELECT i.uuid, i.id FROM unnest($1::smallint[], $2::text[], $3::text[], $4::int[]) AS s (rank, group_name, user_name, n)
+    SELECT i.uuid, i.id, i.destination FROM unnest($1::smallint[], $2::text[], $3::text[], $4::int[]) AS s (rank, group_name, user_name, n)
     CROSS JOIN LATERAL (
-        SELECT i.uuid, i.id FROM importer.inbox i
+        SELECT i.uuid, i.id, i.destination FROM importer.inbox i
         WHERE NOT i.parked AND i.rank = s.rank AND i.group_name = s.group_name AND i.user_name = s.user_name
         ORDER BY i.rank, i.group_name, i.user_name, i.id LIMIT s.n) i -- all four: for the index
     WHERE ` + isOpen + `
+), working AS MATERIALIZED (
+    SELECT destination, count(*) AS n FROM importer.orders WHERE $6 > 0 AND state = 'running' GROUP BY destination
 ), wanted AS MATERIALIZED (
-    SELECT w.uuid, w.first,
+    SELECT w.uuid, w.first, w.destination,
+           $6 = 0 OR row_number() OVER (PARTITION BY w.destination ORDER BY w.first)
+                     + coalesce((SELECT n FROM working WHERE destination = w.destination), 0) <= $6 AS fits,
            coalesce(
                (SELECT i.import_id FROM importer.inbox i JOIN public.imports p ON p.id = i.import_id AND p.uuid = i.uuid
                 WHERE i.uuid = w.uuid AND i.inserted AND p.stage = 'Import Pending' ORDER BY i.id DESC LIMIT 1),
@@ -156,16 +171,18 @@ WITH picked AS (
                 WHERE i.uuid = w.uuid AND p.stage = 'Import Pending')) AS import_id,
            (SELECT array_agg(i.id) FROM importer.inbox i WHERE i.uuid = w.uuid) AS rows,
            (SELECT min(i.placed_at) FROM importer.inbox i WHERE i.uuid = w.uuid) AS placed_at
-    FROM (SELECT uuid, min(id) AS first FROM picked GROUP BY uuid) w
+    FROM (SELECT uuid, min(id) AS first, min(destination) AS destination FROM picked GROUP BY uuid) w
 ), o AS (
-    INSERT INTO importer.orders AS o (uuid, import_id, attempt, state, agent, run, queued_at, started_at)
-    SELECT uuid, import_id, 1, 'running', $5, 1, placed_at, clock_timestamp() FROM wanted WHERE import_id IS NOT NULL ORDER BY uuid
-    ON CONFLICT (uuid) DO UPDATE SET import_id = excluded.import_id, attempt = o.attempt + 1, state = 'running', agent = $5, run = o.run + 1,
+    INSERT INTO importer.orders AS o (uuid, import_id, destination, attempt, state, agent, run, queued_at, started_at)
+    SELECT uuid, import_id, destination, 1, 'running', $5, 1, placed_at, clock_timestamp() FROM wanted
+    WHERE import_id IS NOT NULL AND fits ORDER BY uuid
+    ON CONFLICT (uuid) DO UPDATE SET import_id = excluded.import_id, destination = excluded.destination,
+        attempt = o.attempt + 1, state = 'running', agent = $5, run = o.run + 1,
         tries = 0, crashes = 0, cancelled = false, reason = '', due_at = NULL, queued_at = excluded.queued_at, started_at = clock_timestamp(), ended_at = NULL
         WHERE o.state IN ('completed', 'failed')
     RETURNING o.*
 )
-SELECT w.rows, w.import_id IS NOT NULL AND o.uuid IS NULL AS busy, true AS fresh, ` + pendingColumns + `
+SELECT w.rows, w.import_id IS NOT NULL AND o.uuid IS NULL AS busy, NOT w.fits AS held, true AS fresh, ` + pendingColumns + `
 FROM wanted w
 LEFT JOIN o ON o.uuid = w.uuid
 ` + pendingTables + `
@@ -175,25 +192,26 @@ ORDER BY w.first`
 // of a version that queued orders before.
 const takeDue = `
 WITH due AS MATERIALIZED (
-    SELECT uuid, started_at IS NULL AS fresh, due_at FROM importer.orders
-    WHERE ` + isDue + ` ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED
+    SELECT uuid, started_at IS NULL AS fresh, due_at FROM importer.orders o
+    WHERE ` + isDue + ` AND ` + fitsDue + ` ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED
 ), o AS (
-    UPDATE importer.orders o SET state = 'running', agent = $2, run = o.run + 1, due_at = NULL,
+    UPDATE importer.orders o SET state = 'running', agent = $3, run = o.run + 1, due_at = NULL,
         started_at = coalesce(o.started_at, clock_timestamp())
     FROM due WHERE o.uuid = due.uuid RETURNING o.*
 )
-SELECT NULL::bigint[], false, due.fresh, ` + pendingColumns + `
+SELECT NULL::bigint[], false, false, due.fresh, ` + pendingColumns + `
 FROM due JOIN o ON o.uuid = due.uuid
 ` + pendingTables + `
 ORDER BY due.due_at`
 
 // Take has an agent take up orders: up to due of those to be tried again or
-// resumed, and of each share as many as its Count says. It marks them as started,
+// resumed, and of each share as many as its Count says, but none for a destination
+// that has as many as are allowed. It marks them as started,
 // writing the stage only the first time, and returns what is to be done, and
 // whether there may be more: rows that made no work are out of the way then.
 // Agents take turns, so that each attempt is taken up once.
-func (s *Store) Take(ctx context.Context, agent string, due int, turns []Share) (works []*Work, more bool, err error) {
-	t := taken{agent: agent}
+func (s *Store) Take(ctx context.Context, agent Agent, due int, turns []Share) (works []*Work, more bool, err error) {
+	t := taken{agent: agent.Name}
 	err = s.pool.AcquireFunc(ctx, func(conn *pgxpool.Conn) error {
 		// In two round trips. A connection given back amid a transaction is closed.
 		batch := &pgx.Batch{}
@@ -206,13 +224,16 @@ func (s *Store) Take(ctx context.Context, agent string, due int, turns []Share) 
 			// must be younger than the lock.
 			batch.Queue(takeTurns)
 		}
-		batch.Queue(takeDue, due, agent).Query(t.collect)
+		if agent.PerDestination > 0 {
+			due = min(due, 1) // two could be of one destination
+		}
+		batch.Queue(takeDue, due, agent.PerDestination, agent.Name).Query(t.collect)
 		if len(turns) > 0 {
 			ranks, groups, users, counts := make([]int16, len(turns)), make([]string, len(turns)), make([]string, len(turns)), make([]int, len(turns))
 			for i, share := range turns {
 				ranks[i], groups[i], users[i], counts[i] = int16(share.Rank), share.Group, share.User, share.Count //nolint:gosec // as read
 			}
-			batch.Queue(takePending, ranks, groups, users, counts, agent).Query(t.collect)
+			batch.Queue(takePending, ranks, groups, users, counts, agent.Name, agent.PerDestination).Query(t.collect)
 		}
 		if err := conn.SendBatch(ctx, batch).Close(); err != nil {
 			return err
@@ -228,7 +249,7 @@ func (s *Store) Take(ctx context.Context, agent string, due int, turns []Share) 
 	if err != nil {
 		return nil, false, fmt.Errorf("taking up orders: %w", err)
 	}
-	return t.works, len(t.works)+len(t.done)+len(t.waiting) > 0, nil
+	return t.works, len(t.works)+len(t.done)+len(t.busy)+len(t.held) > 0, nil
 }
 
 // takeTurns keeps agents from taking up the same orders.
@@ -241,26 +262,32 @@ const dateRows = `UPDATE public.imports SET "timestamp" = clock_timestamp() WHER
 
 // taken is what one Take has found.
 type taken struct {
-	agent         string
-	works         []*Work
-	fresh         []*Work // those that begin, and not only go on
-	done, waiting []int64 // rows of the inbox: of these orders, and of those that have yet to end
+	agent string
+	works []*Work
+	fresh []*Work // those that begin, and not only go on
+	// Rows of the inbox: of these orders, of those that have yet to end, and of those
+	// that others for their destination keep waiting.
+	done, busy, held []int64
 }
 
 func (t *taken) collect(rows pgx.Rows) error {
 	var inbox []int64
-	var busy, fresh bool
+	var busy, held, fresh bool
 	var uuid *string
-	var run, importID *int64
+	var run, round, importID *int64
 	var attempt, crashes, tries *int
 	var cancelled *bool
 	var row pendingRow
 	_, err := pgx.ForEachRow(rows, []any{
-		&inbox, &busy, &fresh, &uuid, &run, &attempt, &crashes, &tries, &cancelled, &importID, &row.id, &row.group, &row.user, &row.typ, &row.dest,
+		&inbox, &busy, &held, &fresh, &uuid, &run, &attempt, &crashes, &tries, &cancelled, &round, &importID, &row.id, &row.group, &row.user, &row.typ, &row.dest,
 		&row.files, &row.description, &row.options, &row.container, &row.input, &row.output, &row.altOutput, &row.params,
 	}, func() error {
-		if busy {
-			t.waiting = append(t.waiting, inbox...)
+		switch {
+		case held:
+			t.held = append(t.held, inbox...)
+			return nil
+		case busy:
+			t.busy = append(t.busy, inbox...)
 			return nil
 		}
 		t.done = append(t.done, inbox...)
@@ -269,7 +296,7 @@ func (t *taken) collect(rows pgx.Rows) error {
 		}
 		w := row.decode(*uuid)
 		w.Job = Job{UUID: *uuid, Run: *run, Agent: t.agent}
-		w.Attempt, w.Crashes, w.Tries, w.Cancelled, w.importID = *attempt, *crashes, *tries, *cancelled, *importID
+		w.Attempt, w.Crashes, w.Tries, w.Cancelled, w.Round, w.importID = *attempt, *crashes, *tries, *cancelled, *round, *importID
 		t.works = append(t.works, w)
 		if fresh {
 			t.fresh = append(t.fresh, w)
@@ -288,8 +315,11 @@ func (t *taken) begin(ctx context.Context, q querier) (*pgx.Batch, error) {
 	if len(t.done) > 0 {
 		batch.Queue(`DELETE FROM importer.inbox WHERE id = ANY ($1)`, t.done)
 	}
-	if len(t.waiting) > 0 {
-		batch.Queue(`UPDATE importer.inbox SET parked = true WHERE id = ANY ($1)`, t.waiting)
+	if len(t.busy) > 0 {
+		batch.Queue(`UPDATE importer.inbox SET parked = true, held = false WHERE id = ANY ($1)`, t.busy)
+	}
+	if len(t.held) > 0 {
+		batch.Queue(`UPDATE importer.inbox SET parked = true, held = true WHERE id = ANY ($1)`, t.held)
 	}
 	var uuids []string
 	var stages stageRows

@@ -58,7 +58,7 @@ func TestTake_leavesARunningOrderUntilItEnds(t *testing.T) {
 	f.exec(insertPending, w.Job.UUID, `["/data/b.tif"]`)
 	f.exec(insertPending, w.Job.UUID, `["/data/c.tif"]`)
 	require.Empty(t, f.take())
-	waiting, err := f.Waiting(t.Context(), agent, 10)
+	waiting, err := f.Waiting(t.Context(), tracking.Agent{Name: agent}, 10)
 	require.NoError(t, err)
 	require.Equal(t, &tracking.Waiting{Shares: []tracking.Share{}, Running: []tracking.Run{{Job: w.Job}}}, waiting, "it is not looked at again before it ends")
 	require.NoError(t, f.end(tracking.End{Job: w.Job, Stage: order.Completed}))
@@ -73,7 +73,7 @@ func TestTake_skipsRowsThatAreGoneOrNoLongerPending(t *testing.T) {
 	deleted, withdrawn := f.insert("[]"), f.insert("[]")
 	f.exec(`DELETE FROM public.imports WHERE uuid = $1`, deleted)
 	f.exec(`UPDATE public.imports SET stage = 'Import Failed' WHERE uuid = $1`, withdrawn)
-	works, more, err := f.Take(t.Context(), agent, 0, []tracking.Share{{Group: "Demo", User: "ada", Count: 1}})
+	works, more, err := f.Take(t.Context(), tracking.Agent{Name: agent}, 0, []tracking.Share{{Group: "Demo", User: "ada", Count: 1}})
 	require.NoError(t, err)
 	require.Empty(t, works)
 	require.True(t, more, "there may be others behind it")
@@ -115,11 +115,11 @@ func TestTake_byAgentsAtOnceMakesEachAttemptOnce(t *testing.T) {
 					done = true
 				default:
 				}
-				waiting, err := f.Waiting(t.Context(), agent, 16)
+				waiting, err := f.Waiting(t.Context(), tracking.Agent{Name: agent}, 16)
 				if err != nil {
 					return err
 				}
-				works, _, err := f.Take(t.Context(), fmt.Sprintf("agent-%d", n), 16, waiting.Shares)
+				works, _, err := f.Take(t.Context(), tracking.Agent{Name: fmt.Sprintf("agent-%d", n)}, 16, waiting.Shares)
 				if err != nil {
 					return err
 				}
@@ -208,7 +208,7 @@ func TestWaiting_countsEachShare(t *testing.T) {
 	f.exec(insertOf, "A", "ada", 1)
 	f.exec(`INSERT INTO importer.requests (uuid, metadata, priority) VALUES ('C/eve/1', '{}', 5)`)
 	f.exec(insertOf, "C", "eve", 2)
-	waiting, err := f.Waiting(t.Context(), agent, 10)
+	waiting, err := f.Waiting(t.Context(), tracking.Agent{Name: agent}, 10)
 	require.NoError(t, err)
 	require.Zero(t, waiting.Due)
 	require.Equal(t, []tracking.Share{
@@ -218,7 +218,7 @@ func TestWaiting_countsEachShare(t *testing.T) {
 		{Group: "B", User: "ada", Count: 3},
 		{Group: "C", User: "eve", Count: 1},
 	}, waiting.Shares)
-	works, more, err := f.Take(t.Context(), agent, 0, []tracking.Share{{Group: "A", User: "bob", Count: 2}, {Group: "B", User: "ada", Count: 1}})
+	works, more, err := f.Take(t.Context(), tracking.Agent{Name: agent}, 0, []tracking.Share{{Group: "A", User: "bob", Count: 2}, {Group: "B", User: "ada", Count: 1}})
 	require.NoError(t, err)
 	require.ElementsMatch(t, []attempt{{"A/bob/1", 1}, {"A/bob/2", 1}, {"B/ada/1", 1}}, attempts(works), "in the order of their arrival")
 	require.True(t, more)

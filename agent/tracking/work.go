@@ -50,6 +50,9 @@ type Work struct {
 	// Tries is how often this attempt met a fault that may pass, Crashes how
 	// often an agent died while at it.
 	Tries, Crashes int
+	// Round tells when all of the order was asked for anew: what it imported before
+	// that does not count.
+	Round int64
 	// Cancelled is set of one that is only to be ended.
 	Cancelled bool
 	// Faulty is set, and Files empty, when the row cannot be understood.

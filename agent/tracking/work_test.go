@@ -127,8 +127,8 @@ func TestRetry_keepsImportedFiles(t *testing.T) {
 	bad.State, bad.Reason = tracking.FileFailed, "It is corrupt."
 	require.NoError(t, f.SaveFiles(t.Context(), w.Job, []tracking.File{done}))
 	require.NoError(t, f.end(tracking.End{Job: w.Job, Stage: order.Failed, Reason: "1 of 2", Files: []tracking.File{bad}}))
-	require.NoError(t, f.Retry(t.Context(), id))
-	require.Error(t, f.Retry(t.Context(), id), "it waits already")
+	require.NoError(t, f.Retry(t.Context(), id, false))
+	require.Error(t, f.Retry(t.Context(), id, false), "it waits already")
 	w = f.take()[0]
 	require.Equal(t, done, w.Files[0])
 	require.Equal(t, tracking.FilePending, w.Files[1].State)

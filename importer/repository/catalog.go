@@ -28,6 +28,7 @@ type Fileset struct {
 // Import is one folder of links in the making.
 type Import struct {
 	Order     string
+	Round     int64
 	User      string
 	Group     string
 	Type      importer.ContainerType
@@ -47,6 +48,6 @@ type Catalog interface {
 	Container(ctx context.Context, c importer.Container) (int64, error)
 	// Record makes filesets of an import's sources, and returns one per
 	// source. Those that the same order recorded before come back as they
-	// were, if user, group and container are the same. ErrPrefixTaken: nothing was recorded.
+	// were, if round, user, group and container are the same. ErrPrefixTaken: nothing was recorded.
 	Record(ctx context.Context, i Import) ([]Fileset, error)
 }

@@ -118,7 +118,7 @@ func (r *Repository) record(ctx context.Context, req importer.Request, sources [
 	}
 	for {
 		filesets, err := r.catalog.Record(ctx, Import{
-			Order: req.Order, User: req.User, Group: req.Group, Type: req.Type, Container: req.Container,
+			Order: req.Order, Round: req.Round, User: req.User, Group: req.Group, Type: req.Type, Container: req.Container,
 			Prefix:  fmt.Sprintf("%s_%d/%s", sanitise(req.User), user, r.tick().Format("2006-01/02/15-04-05.000")),
 			Sources: sources,
 		})

@@ -1,0 +1,85 @@
+package engine_test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"biomero-importer/agent/engine"
+	"biomero-importer/agent/order"
+	"biomero-importer/importer"
+)
+
+func TestEngine_stopsAStepThatTakesTooLong(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	tries := 0
+	f.start(engine.Config{ImportTimeout: 20 * time.Millisecond}, backend(func(ctx context.Context, _ importer.Request) ([]importer.Result, error) {
+		tries++
+		<-ctx.Done()
+		return nil, fmt.Errorf("the import was killed: %w", ctx.Err())
+	}))
+	st := f.await(f.place(f.file("a.tif")), 1)
+	require.Equal(t, order.Failed, st.Stage)
+	require.Equal(t, "The import was tried 5 times and did not succeed: importing took longer than 20ms.", st.Description)
+	require.Equal(t, 5, tries)
+}
+
+func TestEngine_carriesOutSoManyOrdersOfADestination(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	var mu sync.Mutex
+	now, most := map[int64]int{}, map[int64]int{}
+	both := make(chan struct{}) // an order of each destination is under way
+	f.start(engine.Config{PerDestination: 2, Workers: 8}, backend(func(_ context.Context, req importer.Request) ([]importer.Result, error) {
+		mu.Lock()
+		now[req.Container]++
+		most[req.Container] = max(most[req.Container], now[req.Container])
+		if len(most) == 2 {
+			select {
+			case <-both:
+			default:
+				close(both)
+			}
+		}
+		mu.Unlock()
+		<-both
+		mu.Lock()
+		now[req.Container]--
+		mu.Unlock()
+		return imported(req), nil
+	}))
+	var ids []string
+	for i := range 12 {
+		ids = append(ids, f.place(f.file(fmt.Sprintf("%02d.tif", i))))
+	}
+	ids = append(ids, f.placeRow("7", "Dataset", fmt.Sprintf("[%q]", f.file("other.tif"))))
+	for _, id := range ids {
+		f.await(id, 1)
+	}
+	require.LessOrEqual(t, most[151], 2)
+	require.Positive(t, most[7])
+}
+
+func TestEngine_redoesAllOfAnOrder(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.start(engine.Config{}, nil)
+	id := f.place(f.file("a.tif"), f.file("b.tif"))
+	first := f.await(id, 1)
+	require.NoError(t, f.store.Retry(t.Context(), id, false))
+	same := f.await(id, 2)
+	require.Equal(t, first.Files, same.Files)
+	require.NoError(t, f.store.Retry(t.Context(), id, true))
+	anew := f.await(id, 3)
+	require.Equal(t, order.Completed, anew.Stage)
+	for i := range first.Files {
+		require.NotEqual(t, first.Files[i].Images, anew.Files[i].Images)
+	}
+	require.NoError(t, f.store.Retry(t.Context(), id, false))
+	require.Equal(t, anew.Files, f.await(id, 4).Files, "the last round counts")
+}
