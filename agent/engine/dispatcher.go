@@ -158,6 +158,19 @@ func (d *dispatcher) compare(ctx context.Context, runs []tracking.Run) error {
 	return nil
 }
 
+// endCancelled ends what is cancelled while nothing is taken up any more.
+func (d *dispatcher) endCancelled(ctx context.Context) {
+	for pause(ctx, time.Second) {
+		own, err := d.store.Waiting(ctx, d.agent, 0)
+		if err != nil {
+			continue // it is asked again
+		}
+		for _, r := range own.Running {
+			d.running.has(r.Job, r.Cancelled)
+		}
+	}
+}
+
 // split shares free workers out between orders that were begun before and new ones.
 // Those go first, yet a backend that fails all the time must not keep what is new
 // from its first try: where both wait, an odd worker is theirs in turns.

@@ -46,6 +46,7 @@ type Engine struct {
 	log      *slog.Logger
 	abort    chan struct{}
 	once     sync.Once
+	former   []string // names under which nothing is done any more
 }
 
 // New makes an engine; Run starts it.
@@ -86,6 +87,10 @@ func (e *Engine) session(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = hold.Release(context.WithoutCancel(ctx)) }()
+	if err := e.store.GiveBack(ctx, e.former); err != nil {
+		return err
+	}
+	e.former = nil
 	e.log.DebugContext(ctx, "taking orders", slog.String("agent", name), slog.Int("workers", e.config.Workers))
 	lasting := context.WithoutCancel(ctx)
 	// Orders do not end with ctx: drain gives them their time.
@@ -132,10 +137,16 @@ func (e *Engine) session(ctx context.Context) error {
 	go func() {
 		defer close(idle)
 		taken = group.Wait() // nothing is taken up any more
+		ending, ended := context.WithCancel(lasting)
+		var ends sync.WaitGroup
+		ends.Go(func() { d.endCancelled(ending) })
 		workers.Wait()
+		ended()
+		ends.Wait()
 	}()
 	if e.drain(ctx, cancelJobs, idle, lost) {
 		err = errors.Join(err, ignoreCancel(taken))
+		e.former = append(e.former, name)
 	}
 	stopWatching()
 	<-watched // before the lock's connection is closed

@@ -417,6 +417,23 @@ func TestEngine_startsAgainWhenItsConnectionsBreak(t *testing.T) {
 	close(b.release)
 	require.Equal(t, order.Completed, f.await(id, 1).Stage)
 	require.Equal(t, completed, f.stages(id))
+	var crashes int
+	require.NoError(t, f.store.Pool().QueryRow(t.Context(), `SELECT crashes FROM importer.orders`).Scan(&crashes))
+	require.Zero(t, crashes, "the order is not to blame")
+}
+
+func TestEngine_cancelsWhileItStops(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	b := newBlocking()
+	_, stop := f.start(engine.Config{ShutdownTimeout: time.Minute}, b)
+	id := f.place(f.file("a.tif"))
+	<-b.begun
+	stopped := make(chan struct{})
+	go func() { defer close(stopped); stop() }()
+	require.NoError(t, f.store.Cancel(t.Context(), id))
+	<-stopped
+	require.Equal(t, failed, f.stages(id))
 }
 
 func TestEngine_stopsAnytime(t *testing.T) {

@@ -79,6 +79,20 @@ func (s *Store) Dead(ctx context.Context) ([]string, error) {
 	return dead, nil
 }
 
+// GiveBack has the orders of agents taken up again that stopped in good order, but
+// without the database, and so could not say it of each. They did not crash.
+func (s *Store) GiveBack(ctx context.Context, agents []string) error {
+	if len(agents) == 0 {
+		return nil
+	}
+	_, err := s.pool.Exec(ctx, `UPDATE importer.orders SET state = 'queued', due_at = clock_timestamp() WHERE uuid IN (
+		SELECT uuid FROM importer.orders WHERE state = 'running' AND agent = ANY ($1) ORDER BY uuid FOR UPDATE)`, agents)
+	if err != nil {
+		return fmt.Errorf("giving back orders of %d agents that stopped: %w", len(agents), err)
+	}
+	return nil
+}
+
 // Rescue has the orders of agents that are gone taken up again, and returns how
 // many they are. Who asks for it has to have seen the agents without their lock for
 // longer than it takes one that is alive to notice that and to stop.
