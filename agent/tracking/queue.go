@@ -164,7 +164,7 @@ WITH picked AS (
                      + coalesce((SELECT n FROM working WHERE destination = w.destination), 0) <= $6 AS fits,
            coalesce(
                (SELECT i.import_id FROM importer.inbox i JOIN public.imports p ON p.id = i.import_id AND p.uuid = i.uuid
-                WHERE i.uuid = w.uuid AND i.inserted AND p.stage = 'Import Pending' ORDER BY i.id DESC LIMIT 1),
+                WHERE i.uuid = w.uuid AND i.inserted AND p.stage = 'Import Pending' ORDER BY i.id + 0 DESC LIMIT 1), -- not by the index on id
                (SELECT o.import_id FROM importer.orders o JOIN public.imports p ON p.id = o.import_id AND p.uuid = o.uuid
                 WHERE o.uuid = w.uuid AND p.stage = 'Import Pending'),
                (SELECT min(p.id) FROM importer.inbox i JOIN public.imports p ON p.id = i.import_id AND p.uuid = i.uuid
