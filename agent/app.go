@@ -31,6 +31,7 @@ const (
 	exitInvalid = 2
 	exitDenied  = 3
 	exitBusy    = 4
+	exitFound   = 5
 )
 
 const exitCodes = `Exit status:
@@ -38,7 +39,8 @@ const exitCodes = `Exit status:
   1  a fault of the program or the machine
   2  something given is wrong: an argument, a setting, a manifest, an order
   3  not allowed
-  4  not possible now; the same may succeed later`
+  4  not possible now; the same may succeed later
+  5  an audit found violations`
 
 // main runs a command and returns the exit status.
 func (a *app) main(ctx context.Context, args []string) int {
@@ -66,6 +68,9 @@ type usageError struct{ error }
 func exitCode(err error) int {
 	if _, ok := errors.AsType[usageError](err); ok {
 		return exitInvalid
+	}
+	if errors.Is(err, errViolations) {
+		return exitFound
 	}
 	switch order.ClassOf(err) {
 	case order.Invalid:
@@ -98,7 +103,7 @@ orders; each is carried out in place, by symlink, and reported.
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w\nSee `%s --help`", err, c.CommandPath())}
 	})
-	root.AddCommand(a.runCommand(), a.demoCommand(), a.migrateCommand(), a.versionCommand(), a.validateCommand(), a.orderCommand())
+	root.AddCommand(a.runCommand(), a.demoCommand(), a.migrateCommand(), a.versionCommand(), a.validateCommand(), a.orderCommand(), a.doctorCommand())
 	return root
 }
 

@@ -1,0 +1,173 @@
+package main_test
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"biomero-importer/agent/order"
+	"biomero-importer/agent/tracking"
+	"biomero-importer/agent/tracking/trackingtest"
+)
+
+// examination is what doctor --json prints.
+type examination struct {
+	Checks []struct {
+		Name   string `json:"name"`
+		OK     bool   `json:"ok"`
+		Detail string `json:"detail"`
+	} `json:"checks"`
+	Audit *struct {
+		Violations int                  `json:"violations"`
+		Rules      map[string]int       `json:"rules"`
+		Found      []tracking.Violation `json:"found"`
+	} `json:"audit"`
+}
+
+func (s *site) examine(args ...string) (e examination, status int) {
+	s.t.Helper()
+	out, errs, status := s.run(append([]string{"doctor", "--json"}, args...)...)
+	require.NoError(s.t, json.Unmarshal([]byte(out), &e), errs)
+	return e, status
+}
+
+func TestDoctor_auditsWhatAServiceHasDone(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	a := s.start()
+	sound := func(when string) {
+		t.Helper()
+		e, status := s.examine("--audit")
+		require.Zero(t, status, "%s: %v", when, e)
+		require.Zero(t, e.Audit.Violations, when)
+		require.Empty(t, e.Audit.Found, when)
+	}
+	s.write("pixels", "Demo", "ada", "inbox", "Retina", "dropped.tif")
+	s.ended(s.orderOf("dropped"), 1)
+	s.write(goodManifest, "Demo", "ada", "orders", "x.order.yml")
+	s.write("pixels", "Demo", "ada", "orders", "a.tif")
+	s.ended(s.orderOf("a.tif"), 1)
+	var ids []string
+	for n := range 20 {
+		ids = append(ids, s.insert(s.write("pixels", "many", string(rune('a'+n))+".tif"), s.path("data", "late.tif")))
+	}
+	sound("while orders are carried out")
+	for _, id := range ids {
+		require.Equal(t, order.Failed, s.ended(id, 1).Stage)
+	}
+	s.write("pixels", "late.tif")
+	for n, id := range ids {
+		if n%2 == 0 {
+			_, err := s.store.Pool().Exec(t.Context(), `UPDATE public.imports SET stage = 'Import Pending' WHERE uuid = $1`, id)
+			require.NoError(t, err)
+		} else {
+			require.NoError(t, s.store.Retry(t.Context(), id))
+		}
+	}
+	sound("while they are retried")
+	a.kill()
+	out, errs, status := s.run("doctor", "--audit")
+	require.Zero(t, status, "after a crash, what was under way is worth a look: %s %s", out, errs)
+	a = s.start()
+	for _, id := range ids {
+		require.Equal(t, order.Completed, s.ended(id, 2).Stage)
+	}
+	sound("at last")
+	a.stop()
+	sound("while no service runs")
+	out, _, _ = s.run("doctor", "--audit")
+	for _, line := range []string{"settings: " + s.settings, "base_dir: " + s.path("data"), "repository: " + s.path("state", "repository"), "audit: violations: 0"} {
+		require.Contains(t, out, "ok     "+line)
+	}
+}
+
+func TestDoctor_tellsOfEachViolation(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	a := s.start()
+	var ids, links []string
+	for _, name := range []string{"a.tif", "b.tif", "c.tif", "d.tif"} {
+		id := s.insert(s.write("pixels", name))
+		require.Equal(t, order.Completed, s.ended(id, 1).Stage)
+		ids = append(ids, id)
+		found, err := filepath.Glob(s.path("state", "repository", "*", "*", "*", "*", name))
+		require.NoError(t, err)
+		require.Len(t, found, 1)
+		links = append(links, found[0])
+	}
+	a.stop()
+	require.NoError(t, os.Remove(links[0]))
+	require.NoError(t, os.Remove(links[1]))
+	require.NoError(t, os.Remove(links[2]))
+	require.NoError(t, os.Symlink("/etc/passwd", links[2]))
+	require.NoError(t, os.Symlink("/etc/passwd", links[3]+"2"))
+	require.NoError(t, os.Symlink("/etc/passwd", links[3]+"\xff"))
+	require.NoError(t, os.WriteFile(links[3]+".tmp", nil, 0o600))
+	_, err := s.store.Pool().Exec(t.Context(), `UPDATE importer.orders SET state = 'failed', reason = 'no' WHERE uuid = $1`, ids[3])
+	require.NoError(t, err)
+
+	e, status := s.examine("--audit", "--limit", "1")
+	require.Equal(t, 5, status)
+	require.Equal(t, map[string]int{"disk-missing": 2, "disk-elsewhere": 1, "disk-unrecorded": 2, "disk-stray": 1, "order-stage": 1}, e.Audit.Rules)
+	require.Equal(t, 7, e.Audit.Violations)
+	require.Len(t, e.Audit.Found, 5, "one of each rule")
+
+	out, errs, status := s.run("doctor", "--audit", "--limit", "1")
+	require.Equal(t, 5, status)
+	require.Empty(t, errs)
+	require.Contains(t, out, "\nwrong  order-stage  "+ids[3]+"  the order is failed, its newest row Import Completed\n")
+	require.Contains(t, out, "\n...    disk-missing: 1 more\n")
+	require.Contains(t, out, "\nwrong  audit: violations: 7, worth a look: 0\n")
+	out, _, _ = s.run("doctor", "--audit")
+	require.Equal(t, 2, strings.Count(out, "\nwrong  disk-missing  "))
+
+	require.NoError(t, os.RemoveAll(s.path("state", "repository")))
+	e, status = s.examine("--audit")
+	require.Equal(t, 5, status)
+	require.Equal(t, map[string]int{"disk-folder": 1, "order-stage": 1}, e.Audit.Rules, "said once")
+}
+
+func TestDoctor_saysWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		settings func(s *site)
+		wrong    string
+		status   int
+	}{
+		"settings": {func(s *site) { s.configure("max_worker: 3\n") }, "settings", 2},
+		"base_dir": {func(s *site) { require.NoError(s.t, os.Remove(s.path("data"))) }, "base_dir", 2},
+		"no database": {func(s *site) {
+			s.url = "postgresql://ada:hunter2@127.0.0.1:1/db?connect_timeout=1"
+			s.configure("")
+		}, "database", 4},
+		"no tables": {func(s *site) {
+			s.url = trackingtest.EmptyURL(s.t)
+			s.configure("")
+		}, "database", 2},
+		"repository": {func(s *site) {
+			require.NoError(s.t, os.WriteFile(s.path("state"), nil, 0o600))
+		}, "repository", 1},
+		"nothing yet": {func(s *site) {
+			s.url = "embedded"
+			s.configure("")
+		}, "", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t)
+			tc.settings(s)
+			e, status := s.examine("--audit")
+			require.Equal(t, tc.status, status, e)
+			for _, c := range e.Checks {
+				require.Equal(t, c.Name != tc.wrong, c.OK, c)
+				require.NotContains(t, c.Detail, "hunter2")
+			}
+			_, errs, _ := s.run("doctor")
+			require.Empty(t, errs, "it is told as a check")
+		})
+	}
+}
