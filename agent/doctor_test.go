@@ -65,7 +65,7 @@ func TestDoctor_auditsWhatAServiceHasDone(t *testing.T) {
 			_, err := s.store.Pool().Exec(t.Context(), `UPDATE public.imports SET stage = 'Import Pending' WHERE uuid = $1`, id)
 			require.NoError(t, err)
 		} else {
-			require.NoError(t, s.store.Retry(t.Context(), id))
+			require.NoError(t, s.store.Retry(t.Context(), id, false))
 		}
 	}
 	sound("while they are retried")

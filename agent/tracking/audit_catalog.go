@@ -35,7 +35,7 @@ FROM importer.files WHERE state = 'imported' AND filesets = '{}'`
 const auditTwice = `
 SELECT 'catalog-twice', order_uuid, format('%s was imported %s times into the %s %s', source, times, container_type, container_id)
 FROM (SELECT order_uuid, source, container_type, container_id, count(*) AS times FROM importer.repository_filesets
-      GROUP BY order_uuid, source, container_type, container_id, split_part(link, '/', 1) HAVING count(*) > 1) twice
+      GROUP BY order_uuid, round, source, container_type, container_id, split_part(link, '/', 1) HAVING count(*) > 1) twice
 WHERE (SELECT count(DISTINCT p.group_name) FROM public.imports p WHERE p.uuid = twice.order_uuid) <= 1`
 
 // auditOrphans finds what was imported for a completed order that none of its files
@@ -66,9 +66,10 @@ FROM importer.repository_filesets s
 WHERE NOT EXISTS (SELECT FROM importer.repository_images i WHERE i.fileset_id = s.id)
   AND NOT EXISTS (SELECT FROM importer.repository_plates p WHERE p.fileset_id = s.id)
 UNION ALL
-SELECT 'catalog-parts', s.order_uuid, format('the link %s of fileset %s is not below its prefix %s', s.link, s.id, coalesce(x.prefix, 'which there is not'))
-FROM importer.repository_filesets s LEFT JOIN importer.repository_prefixes x ON x.id = s.prefix_id
-WHERE x.id IS NULL OR NOT starts_with(s.link, x.prefix || '/')`
+SELECT 'catalog-parts', s.order_uuid, format('the link %s of fileset %s is below no prefix that was taken', s.link, s.id)
+FROM importer.repository_filesets s LEFT JOIN importer.repository_prefixes x
+    ON x.prefix = array_to_string((string_to_array(s.link, '/'))[1:4], '/') -- user, month, day and time
+WHERE x.prefix IS NULL`
 
 var catalogQueries = []auditQuery{
 	{"the files' ids", auditListed, nil},

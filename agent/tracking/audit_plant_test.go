@@ -15,12 +15,6 @@ const later = `INSERT INTO public.imports (group_name, user_name, destination_id
 	SELECT group_name, user_name, destination_id, destination_type, $2, uuid, files, clock_timestamp() + $3::interval
 	FROM public.imports WHERE uuid = $1 LIMIT 1`
 
-// withoutKeys lets rows refer to nothing, as after a restore of a part.
-const withoutKeys = `ALTER TABLE importer.files DROP CONSTRAINT files_order_uuid_fkey;
-	ALTER TABLE importer.repository_images DROP CONSTRAINT repository_images_fileset_id_fkey;
-	ALTER TABLE importer.repository_plates DROP CONSTRAINT repository_plates_fileset_id_fkey;
-	ALTER TABLE importer.repository_filesets DROP CONSTRAINT repository_filesets_prefix_id_fkey`
-
 // site is a database with an order in each state, none of them at fault.
 type site struct {
 	fixture
@@ -123,7 +117,6 @@ func TestAudit_findsWhatIsPlanted(t *testing.T) {
 			s.exec(`INSERT INTO importer.files (order_uuid, ordinal, path, state) VALUES ($1, 0, '/data/a.tif', 'pending')`, s.running)
 		}, "file-state running"},
 		"a file of no order": {func(s site) {
-			s.exec(withoutKeys)
 			s.exec(`INSERT INTO importer.files (order_uuid, ordinal, path, state, reason) VALUES ('nobody', 0, 'x', 'failed', 'no')`)
 		}, "file-order nobody"},
 		"a file that is missing": {func(s site) { s.exec(`DELETE FROM importer.files WHERE order_uuid = $1 AND ordinal = 0`, s.completed) }, "file-missing completed; catalog-orphan completed"},
@@ -137,7 +130,7 @@ func TestAudit_findsWhatIsPlanted(t *testing.T) {
 			s.exec(`UPDATE importer.files SET images = images || 999::bigint WHERE order_uuid = $1 AND ordinal = 0`, s.completed)
 		}, "file-catalog completed"},
 		"an image that is not listed": {func(s site) {
-			s.exec(`INSERT INTO importer.repository_images (fileset_id, name) SELECT max(id), 'x' FROM importer.repository_filesets WHERE order_uuid = $1`, s.completed)
+			s.exec(`INSERT INTO importer.repository_images (id, fileset_id, name) SELECT 9999, max(id), 'x' FROM importer.repository_filesets WHERE order_uuid = $1`, s.completed)
 		}, "file-catalog completed"},
 		"a plate that is not listed": {func(s site) {
 			s.exec(`UPDATE importer.files SET plates = '{}' WHERE order_uuid = $1 AND ordinal = 0`, s.completed)
@@ -152,23 +145,22 @@ func TestAudit_findsWhatIsPlanted(t *testing.T) {
 		}, "file-catalog failed; file-catalog failed"},
 
 		"a file imported twice": {func(s site) {
-			s.exec(`WITH f AS (INSERT INTO importer.repository_filesets (order_uuid, source_key, source, prefix_id, link, container_type, container_id)
-				SELECT order_uuid, 'x', source, prefix_id, link || '2', container_type, container_id FROM importer.repository_filesets
-				WHERE order_uuid = $1 ORDER BY id LIMIT 1 RETURNING id) INSERT INTO importer.repository_images (fileset_id, name) SELECT id, 'x' FROM f`, s.completed)
+			s.exec(`WITH f AS (INSERT INTO importer.repository_filesets (id, order_uuid, source_key, source, link, container_type, container_id)
+				SELECT nextval('importer.repository_ids'), order_uuid, 'x', source, link || '2', container_type, container_id FROM importer.repository_filesets
+				WHERE order_uuid = $1 ORDER BY id LIMIT 1 RETURNING id) INSERT INTO importer.repository_images (id, fileset_id, name) SELECT 9999, id, 'x' FROM f`, s.completed)
 		}, "catalog-twice completed; catalog-orphan completed"},
 		"an empty fileset": {func(s site) {
-			s.exec(`INSERT INTO importer.repository_filesets (order_uuid, source_key, source, prefix_id, link, container_type, container_id)
-				SELECT order_uuid, 'x', 'y', prefix_id, link || '2', container_type, container_id FROM importer.repository_filesets
+			s.exec(`INSERT INTO importer.repository_filesets (id, order_uuid, source_key, source, link, container_type, container_id)
+				SELECT nextval('importer.repository_ids'), order_uuid, 'x', 'y', link || '2', container_type, container_id FROM importer.repository_filesets
 				WHERE order_uuid = $1 ORDER BY id LIMIT 1`, s.failed)
 		}, "catalog-parts failed"},
 		"parts of nothing": {func(s site) {
-			s.exec(withoutKeys)
-			s.exec(`INSERT INTO importer.repository_images (fileset_id, name) VALUES (999, 'x')`)
-			s.exec(`INSERT INTO importer.repository_plates (fileset_id, name) VALUES (999, 'x')`)
+			s.exec(`INSERT INTO importer.repository_images (id, fileset_id, name) VALUES (9999, 999, 'x')`)
+			s.exec(`INSERT INTO importer.repository_plates (id, fileset_id, name) VALUES (9999, 999, 'x')`)
 		}, "catalog-parts; catalog-parts"},
 		"no prefix": {func(s site) {
-			s.exec(withoutKeys)
-			s.exec(`UPDATE importer.repository_filesets SET prefix_id = 999 WHERE source = '/data/a.tif' AND order_uuid = $1`, s.failed)
+			s.exec(`DELETE FROM importer.repository_prefixes x USING importer.repository_filesets f
+				WHERE starts_with(f.link, x.prefix || '/') AND f.source = '/data/a.tif' AND f.order_uuid = $1`, s.failed)
 		}, "catalog-parts failed"},
 		"a link of elsewhere": {func(s site) {
 			s.exec(`UPDATE importer.repository_filesets SET link = 'x' WHERE source = '/data/a.tif' AND order_uuid = $1`, s.failed)

@@ -81,7 +81,7 @@ WHERE state = 'failed' AND reason = '' OR state IN ('completed', 'failed') AND e
 const auditInbox = `
 SELECT 'inbox-parked', i.uuid, format('what waits as %s since %s waits for an attempt to end, and there is none', i.id, i.placed_at)
 FROM importer.inbox i
-WHERE i.parked AND NOT EXISTS (SELECT FROM importer.orders o WHERE o.uuid = i.uuid AND o.state IN ('queued', 'running'))
+WHERE i.parked AND NOT i.held AND NOT EXISTS (SELECT FROM importer.orders o WHERE o.uuid = i.uuid AND o.state IN ('queued', 'running'))
 UNION ALL
 SELECT 'inbox-gone', i.uuid, format('its row %s waits since %s, and has been deleted', i.import_id, i.placed_at)
 FROM importer.inbox i

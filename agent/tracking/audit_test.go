@@ -122,7 +122,7 @@ func TestAudit_findsNothingInWhatIsAllowed(t *testing.T) {
 			id := f.insert(two)
 			f.fail(f.takeOne())
 			step("failed")
-			require.NoError(f.t, f.Retry(f.t.Context(), id))
+			require.NoError(f.t, f.Retry(f.t.Context(), id, false))
 			step("to be retried")
 			w := f.takeOne()
 			step("retried")
@@ -172,10 +172,10 @@ func TestAudit_findsNothingInWhatIsAllowed(t *testing.T) {
 			id := f.insert(two)
 			require.NoError(f.t, f.Cancel(f.t.Context(), id))
 			step("while it waited")
-			require.NoError(f.t, f.Retry(f.t.Context(), id))
+			require.NoError(f.t, f.Retry(f.t.Context(), id, false))
 			require.NoError(f.t, f.Cancel(f.t.Context(), id))
 			step("twice")
-			require.NoError(f.t, f.Retry(f.t.Context(), id))
+			require.NoError(f.t, f.Retry(f.t.Context(), id, false))
 			w := f.takeOne()
 			f.exec(insertPending, id, two)
 			require.NoError(f.t, f.Cancel(f.t.Context(), id))
@@ -284,7 +284,7 @@ func TestAudit_handsLinksOverAsTheyAreWalked(t *testing.T) {
 // begunAgain is another attempt at an order, taken up.
 func (f fixture) begunAgain(id string) *tracking.Work {
 	f.t.Helper()
-	require.NoError(f.t, f.Retry(f.t.Context(), id))
+	require.NoError(f.t, f.Retry(f.t.Context(), id, false))
 	return f.takeOne()
 }
 
@@ -308,7 +308,7 @@ func TestAudit_besideClientsAndAgentsAtWork(t *testing.T) {
 			case n%2 == 0:
 				err = f.Cancel(t.Context(), id)
 			default:
-				err = f.Retry(t.Context(), id)
+				err = f.Retry(t.Context(), id, false)
 			}
 			if err != nil && order.ClassOf(err) != order.Invalid {
 				return err
@@ -323,11 +323,11 @@ func TestAudit_besideClientsAndAgentsAtWork(t *testing.T) {
 		defer func() { _ = hold.Release(context.WithoutCancel(t.Context())) }()
 		agents.Go(func() error {
 			for {
-				waiting, err := f.Waiting(t.Context(), name, 4)
+				waiting, err := f.Waiting(t.Context(), tracking.Agent{Name: name}, 4)
 				if err != nil {
 					return err
 				}
-				works, _, err := f.Take(t.Context(), name, waiting.Due, waiting.Shares)
+				works, _, err := f.Take(t.Context(), tracking.Agent{Name: name}, waiting.Due, waiting.Shares)
 				if err != nil {
 					return err
 				}

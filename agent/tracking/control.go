@@ -76,6 +76,7 @@ func endUnbegun(ctx context.Context, tx pgx.Tx, uuid string) error {
 	var stages stageRows
 	stages.add(uuid, importID, order.Failed, &reason, nil)
 	batch := &pgx.Batch{}
+	batch.Queue(dateRows, []string{uuid})
 	stages.queue(batch)
 	batch.Queue(report, []string{uuid})
 	return tx.SendBatch(ctx, batch).Close()

@@ -103,3 +103,13 @@ func TestPause_keepsOrdersWaiting(t *testing.T) {
 		})
 	}
 }
+
+func TestCancel_ofAnOrderWithoutADate(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.exec(`INSERT INTO public.imports (group_name, user_name, destination_id, destination_type, stage, uuid, files, "timestamp")
+		VALUES ('Demo', 'ada', '151', 'Dataset', 'Import Pending', 'undated', '[]', NULL)`)
+	require.NoError(t, f.Cancel(t.Context(), "undated"))
+	require.Equal(t, []string{"Import Failed", "Import Pending"},
+		f.column(`SELECT stage FROM public.imports ORDER BY "timestamp" DESC`), "as a dashboard sorts")
+}

@@ -92,6 +92,7 @@ func (s *Store) finish(ctx context.Context, ends []End) (mine []bool, err error)
 	}
 	mine = make([]bool, n)
 	batch := &pgx.Batch{}
+	batch.Queue(dateRows, uuids) // before the last stage
 	args := append([]any{uuids, runs, agents, states, stages, reasons, names}, files.args()...)
 	batch.Queue(endOrders, append(args, of)...).Query(func(rows pgx.Rows) error {
 		var nth int
@@ -102,7 +103,6 @@ func (s *Store) finish(ctx context.Context, ends []End) (mine []bool, err error)
 		return err
 	})
 	// Of orders that belong to somebody else these say nothing that is not so.
-	batch.Queue(dateRows, uuids)
 	batch.Queue(report, uuids)
 	batch.Queue(unpark, uuids)
 	failpoint.Hit(failpoint.Ending)

@@ -25,7 +25,7 @@ func (f fixture) takeFor(limit int) (works []*tracking.Work) {
 	return works
 }
 
-func (f fixture) complete(works ...*tracking.Work) {
+func (f fixture) endAll(works ...*tracking.Work) {
 	f.t.Helper()
 	for _, w := range works {
 		require.NoError(f.t, f.end(tracking.End{Job: w.Job, Stage: order.Completed}))
@@ -44,7 +44,7 @@ func TestLimit_holdsBackWhatIsTooMuchForADestination(t *testing.T) {
 	require.Empty(t, f.takeFor(2))
 	require.Equal(t, []string{"held"}, f.column(`SELECT DISTINCT state FROM importer.orders_now WHERE state <> 'running'`))
 
-	f.complete(works[0])
+	f.endAll(works[0])
 	require.Len(t, f.takeFor(2), 1, "its end makes room for one")
 	// Each who waits gets a turn, not only who came first.
 	require.NoError(t, f.Release(t.Context(), tracking.Agent{PerDestination: 3}))
@@ -67,7 +67,7 @@ func TestLimit_makesRoomWhenAnOrderIsPutBack(t *testing.T) {
 	require.Equal(t, []attempt{{"A/ada/2", 1}}, attempts(works))
 	f.exec(`UPDATE importer.orders SET due_at = now() WHERE due_at IS NOT NULL`)
 	require.Empty(t, f.takeFor(1), "also what is to be tried again has to fit")
-	f.complete(works...)
+	f.endAll(works...)
 	require.Len(t, f.takeFor(1), 1)
 }
 
@@ -87,7 +87,7 @@ func TestLimit_cancelledWhileHeldBack(t *testing.T) {
 	f.exec(insertOf, "A", "ada", 2)
 	works := f.takeFor(1)
 	require.NoError(t, f.Cancel(t.Context(), "A/ada/2"))
-	f.complete(works...)
+	f.endAll(works...)
 	require.Empty(t, f.takeFor(1))
 	require.Equal(t, []string{"Import Pending", "Import Failed"}, f.stages("A/ada/2"))
 }

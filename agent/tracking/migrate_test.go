@@ -34,6 +34,8 @@ CREATE TABLE public.alembic_version_omeroadi (version_num VARCHAR(32) NOT NULL,
     CONSTRAINT alembic_version_omeroadi_pkc PRIMARY KEY (version_num));
 INSERT INTO public.alembic_version_omeroadi VALUES ('78d3d6d84aec');
 INSERT INTO public.imports (group_name, user_name, destination_id, destination_type, stage, uuid, "timestamp", files) VALUES
+    ('Demo', 'ada', '1', 'Dataset', 'Import Pending', 'undated', NULL, '[]'),
+    ('Demo', 'ada', '1', 'Dataset', 'Import Completed', 'undated', '2024-01-01 10:01Z', '[]'),
     ('Demo', 'ada', '1', 'Dataset', 'Import Pending', 'done', '2024-01-01 10:00Z', '[]'),
     ('Demo', 'ada', '1', 'Dataset', 'Import Completed', 'done', '2024-01-01 10:01Z', '[]'),
     ('Demo', 'ada', '1', 'Dataset', 'Import Pending', 'stuck', '2024-01-01 10:00Z', '[]'),

@@ -123,7 +123,7 @@ func allFiles(ctx context.Context, q querier, uuid string) ([]File, error) {
 		files[i] = File{Ordinal: i, Path: text(path), State: FilePending}
 	}
 	for _, f := range known[uuid] {
-		if f.Ordinal < len(files) {
+		if f.Ordinal < len(files) && f.Path == files[f.Ordinal].Path { // else of an earlier attempt, at other files
 			files[f.Ordinal] = f
 		}
 	}

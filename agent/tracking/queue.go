@@ -256,9 +256,11 @@ func (s *Store) Take(ctx context.Context, agent Agent, due int, turns []Share) (
 const takeTurns = `SELECT pg_advisory_xact_lock(hashtext('importer.claim'))`
 
 // dateRows dates the rows that clients left without a date: these sort before every
-// stage of their order. One that its client still changes is left for the order's end.
+// stage of their order. Those that wait keep their place; one that its client still
+// changes is left for the order's end.
 const dateRows = `UPDATE public.imports SET "timestamp" = clock_timestamp() WHERE id IN (
-    SELECT id FROM public.imports WHERE uuid = ANY ($1) AND "timestamp" IS NULL FOR UPDATE SKIP LOCKED)`
+    SELECT id FROM public.imports p WHERE uuid = ANY ($1) AND "timestamp" IS NULL
+      AND NOT EXISTS (SELECT FROM importer.inbox i WHERE i.uuid = p.uuid AND i.import_id = p.id) FOR UPDATE SKIP LOCKED)`
 
 // taken is what one Take has found.
 type taken struct {

@@ -195,6 +195,8 @@ func TestTake_waitsForNoClient(t *testing.T) {
 	require.NoError(t, client.Rollback(t.Context()))
 	require.NoError(t, f.end(tracking.End{Job: w[0].Job, Stage: order.Completed}))
 	require.Equal(t, []string{"0"}, f.column(`SELECT count(*)::text FROM public.imports WHERE "timestamp" IS NULL`), "at the latest at its end")
+	stages := f.stages(w[0].Job.UUID)
+	require.Equal(t, "Import Completed", stages[len(stages)-1])
 }
 
 const insertOf = `INSERT INTO public.imports (group_name, user_name, destination_id, destination_type, stage, uuid, files)

@@ -75,7 +75,9 @@ func (r *Repository) Import(ctx context.Context, req importer.Request) ([]import
 				s.Link = unique(links, s.Link)
 				sources = append(sources, s)
 			}
-			owner[s.Path] = append(owner[s.Path], i)
+			if of := owner[s.Path]; len(of) == 0 || of[len(of)-1] != i { // a folder may link to a file twice
+				owner[s.Path] = append(of, i)
+			}
 		}
 	}
 	if len(sources) == 0 {

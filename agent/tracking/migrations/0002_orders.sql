@@ -66,6 +66,6 @@ ALTER TABLE public.imports ENABLE ALWAYS TRIGGER importer_announce_pending;
 INSERT INTO importer.inbox (import_id, uuid, inserted)
 SELECT id, uuid, true
 FROM (SELECT DISTINCT ON (uuid) id, uuid, stage FROM public.imports
-      ORDER BY uuid, "timestamp" DESC NULLS FIRST, id DESC) newest
+      ORDER BY uuid, id DESC) newest -- a client may have left a date out
 WHERE stage = 'Import Pending'
 ORDER BY id;
