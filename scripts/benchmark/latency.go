@@ -67,11 +67,8 @@ func (s *site) renamed(ctx context.Context, paths []string) ([]float64, error) {
 		}
 		times = append(times, milliseconds(time.Since(began)))
 		// Without a pause the files would come in step with what the agent does.
-		pause := time.NewTimer(rand.N(20 * time.Millisecond)) //nolint:gosec // no secret
-		select {
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		case <-pause.C:
+		if err := rest(ctx, rand.N(20*time.Millisecond)); err != nil { //nolint:gosec // no secret
+			return nil, err
 		}
 	}
 	return times, nil

@@ -43,7 +43,7 @@ func (m *machine) orderRate(ctx context.Context, n, workers int) (rate float64, 
 			return err
 		}
 		paths := files.paths()
-		return s.work(ctx, workers, func(ctx context.Context) error {
+		return s.work(ctx, workers, func(ctx context.Context, _ process) error {
 			// The first shows that the service has started.
 			if err := insert(ctx, s.pool, paths[:1]); err != nil {
 				return err

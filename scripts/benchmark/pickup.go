@@ -18,7 +18,7 @@ func (m *machine) pickup(ctx context.Context, n int) error {
 		if err := files.write(ctx, image); err != nil {
 			return err
 		}
-		err := s.work(ctx, 4, func(ctx context.Context) error {
+		err := s.work(ctx, 4, func(ctx context.Context, _ process) error {
 			for i, path := range files.paths() {
 				if err := insert(ctx, s.pool, []string{path}); err != nil {
 					return err

@@ -96,7 +96,7 @@ func (m *machine) scan(ctx context.Context, n int, every, full time.Duration) er
 // kernel's memory is in the processor's caches only then.
 type finds struct{ rested, again time.Duration }
 
-func findTime(ctx context.Context, root string, rest time.Duration) (best finds, err error) {
+func findTime(ctx context.Context, root string, pause time.Duration) (best finds, err error) {
 	run := func() (time.Duration, error) {
 		began := time.Now()
 		if err := exec.CommandContext(ctx, "find", root, "-printf", `%s %T@\n`).Run(); err != nil { //nolint:gosec // our own folder
@@ -104,10 +104,8 @@ func findTime(ctx context.Context, root string, rest time.Duration) (best finds,
 		}
 		return time.Since(began), nil
 	}
-	select {
-	case <-ctx.Done():
-		return best, ctx.Err()
-	case <-time.After(rest):
+	if err := rest(ctx, pause); err != nil {
+		return best, err
 	}
 	if best.rested, err = run(); err != nil {
 		return best, err

@@ -16,9 +16,10 @@ import (
 
 // site is a database, and a folder with a service's settings, data and log.
 type site struct {
-	dir  string
-	url  string
-	pool *pgxpool.Pool
+	dir     string
+	url     string
+	pool    *pgxpool.Pool
+	started int // agents
 }
 
 func (s *site) data() string { return filepath.Join(s.dir, "data") }
@@ -27,6 +28,8 @@ func (s *site) data() string { return filepath.Join(s.dir, "data") }
 func (s *site) inbox() string { return filepath.Join(s.dir, "data", "in") }
 
 func (s *site) log() string { return filepath.Join(s.dir, "importer.log") }
+
+func (s *site) repository() string { return filepath.Join(s.dir, "state", "repository") }
 
 // run runs the built program for as long as do does, whose context ends early
 // if the program does.
@@ -59,9 +62,8 @@ func (s *site) run(ctx context.Context, settings string, do func(context.Context
 }
 
 // work runs the service to carry out orders.
-func (s *site) work(ctx context.Context, workers int, do func(context.Context) error) error {
-	settings := fmt.Sprintf("roles: [work]\nlog_level: warning\nmax_workers: %d\n", workers)
-	return s.run(ctx, settings, func(ctx context.Context, _ process) error { return do(ctx) })
+func (s *site) work(ctx context.Context, workers int, do func(context.Context, process) error) error {
+	return s.run(ctx, fmt.Sprintf("roles: [work]\nlog_level: warning\nmax_workers: %d\n", workers), do)
 }
 
 // watch runs the service to take drops.
@@ -92,5 +94,17 @@ func until(ctx context.Context, every, limit time.Duration, check func() (bool, 
 			return fmt.Errorf("still waiting after %s", limit)
 		case <-ticker.C:
 		}
+	}
+}
+
+// rest waits.
+func rest(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
 	}
 }
