@@ -136,12 +136,10 @@ func (s *Share) Check(path string) (resolved string, info fs.FileInfo, err error
 	if err != nil {
 		return "", nil, err
 	}
-	// Non-blocking: what was a file a moment ago may be a pipe by now.
-	f, err := s.Root().OpenFile(rel, os.O_RDONLY|syscall.O_NONBLOCK, 0)
-	if err != nil {
+	if err := readable(s.Root(), rel); err != nil {
 		return "", nil, pathError(path, err)
 	}
-	return resolved, info, f.Close()
+	return resolved, info, nil
 }
 
 // Glob lists what matches an absolute pattern (path.Match syntax) below the

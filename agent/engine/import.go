@@ -30,7 +30,7 @@ func (r *run) importFiles(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	dir := parent(resolved)
+	above := parent(resolved)
 	var passing error
 	for start := 0; start < len(todo); start += batchSize {
 		end := min(start+batchSize, len(todo))
@@ -41,7 +41,7 @@ func (r *run) importFiles(ctx context.Context) error {
 		}
 		r.progress(ctx, "importing")
 		err := within(ctx, "importing", r.engine.config.ImportTimeout, func(ctx context.Context) error {
-			return r.importBatch(ctx, todo[start:end], resolved[start:end], dir)
+			return r.importBatch(ctx, todo[start:end], resolved[start:end], above)
 		})
 		failpoint.Hit(failpoint.Imported)
 		if ctx.Err() != nil {
@@ -59,11 +59,16 @@ func (r *run) importFiles(ctx context.Context) error {
 
 // resolve returns where each file really is, below the share.
 func (r *run) resolve(files []*tracking.File) ([]string, error) {
+	checker := r.engine.share.Checker()
+	defer checker.Close()
 	resolved := make([]string, len(files))
 	for i, f := range files {
-		path, _, err := r.engine.share.Resolve(f.Path)
+		path, _, err := checker.Resolve(f.Path)
 		if err != nil {
 			return nil, order.Errorf(order.Busy, "%q changed while it was being checked: %w", f.Path, err)
+		}
+		if path == f.Path {
+			path = f.Path // one text of the same is enough
 		}
 		resolved[i] = path
 	}

@@ -24,6 +24,8 @@ func (r *run) validate(ctx context.Context) error {
 	if o.Converter != nil {
 		return order.Errorf(order.Invalid, "The order asks for preprocessing with %q, which this version of the importer cannot do yet.", o.Converter.Container)
 	}
+	checker := r.engine.share.Checker()
+	defer checker.Close()
 	for i := range r.work.Files {
 		f := &r.work.Files[i]
 		if f.State == tracking.FileImported {
@@ -34,7 +36,7 @@ func (r *run) validate(ctx context.Context) error {
 		}
 		r.progress(ctx, "checking")
 		var err error
-		if r.sizes[i], err = r.checkFile(f.Path, importer.ContainerType(o.Destination.Type)); err != nil {
+		if r.sizes[i], err = r.checkFile(checker, f.Path, importer.ContainerType(o.Destination.Type)); err != nil {
 			fault, ok := errors.AsType[*importer.Error](err)
 			if !ok {
 				return order.Errorf(order.Busy, "checking %q: %w", f.Path, err)
@@ -45,8 +47,8 @@ func (r *run) validate(ctx context.Context) error {
 	return nil
 }
 
-func (r *run) checkFile(path string, into importer.ContainerType) (size int64, err error) {
-	resolved, info, err := r.engine.share.Check(path)
+func (r *run) checkFile(checker *importer.Checker, path string, into importer.ContainerType) (size int64, err error) {
+	resolved, info, err := checker.Check(path)
 	if err != nil {
 		return 0, err
 	}
@@ -106,9 +108,14 @@ func (r *run) failures() error {
 func parent(paths []string) string {
 	dir := filepath.Dir(paths[0])
 	for _, p := range paths[1:] {
-		for dir != "/" && !strings.HasPrefix(p, dir+"/") {
+		for dir != "/" && !below(p, dir) {
 			dir = filepath.Dir(dir)
 		}
 	}
 	return dir
+}
+
+func below(path, dir string) bool {
+	rest, ok := strings.CutPrefix(path, dir)
+	return ok && strings.HasPrefix(rest, "/")
 }

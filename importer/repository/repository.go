@@ -61,8 +61,10 @@ func (r *Repository) Import(ctx context.Context, req importer.Request) ([]import
 	owner := map[string][]int{} // source path → files of the request that hold it
 	links := map[string]int{}
 	images := 0
+	checker := r.share.Checker()
+	defer checker.Close()
 	for i, file := range req.Files {
-		found, err := r.sources(ctx, req, file)
+		found, err := r.sources(ctx, checker, req, file)
 		if images += countImages(found); err == nil && images > importer.MaxImages {
 			err = &importer.Error{Reason: fmt.Sprintf("With %q the order holds more than %d images: order fewer at a time.", file, importer.MaxImages)}
 		}
@@ -87,8 +89,10 @@ func (r *Repository) Import(ctx context.Context, req importer.Request) ([]import
 	if err != nil {
 		return nil, err
 	}
+	linker := linker{dir: r.dir}
+	defer linker.close()
 	for _, fs := range filesets {
-		err := r.link(fs.Link, fs.Source)
+		err := linker.link(fs.Link, fs.Source)
 		if importer.IsUnusable(err) {
 			err = &importer.Error{Reason: fmt.Sprintf("%q cannot be linked beside the order's other files under that name: rename it.", fs.Source), Err: err}
 		}
@@ -167,26 +171,9 @@ func (r *Repository) tick() time.Time {
 	return now
 }
 
-// link makes a symlink to target, complete or not at all.
-func (r *Repository) link(name, target string) error {
-	if err := r.dir.MkdirAll(path.Dir(name), 0o755); err != nil {
-		return fmt.Errorf("making the folder of %s: %w", name, err)
-	}
-	err := r.dir.Symlink(target, name)
-	if errors.Is(err, os.ErrExist) {
-		if there, rerr := r.dir.Readlink(name); rerr == nil && there == target {
-			return nil
-		}
-	}
-	if err != nil {
-		return fmt.Errorf("linking %s: %w", name, err)
-	}
-	return nil
-}
-
 // sources is what a file or folder of a request holds, by path.
-func (r *Repository) sources(ctx context.Context, req importer.Request, file string) ([]Source, error) {
-	_, info, err := r.share.Check(file)
+func (r *Repository) sources(ctx context.Context, checker *importer.Checker, req importer.Request, file string) ([]Source, error) {
+	_, info, err := checker.Check(file)
 	if err != nil {
 		return nil, err
 	}

@@ -2,8 +2,10 @@ package repository_test
 
 import (
 	"context"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -124,6 +126,21 @@ func TestImport_links_files_at_the_template_path(t *testing.T) {
 	require.Equal(t, map[string]string{
 		prefix + "a.tif": files[0], prefix + "sub/a.tif": files[1], prefix + "od;d 'naxme'.tif": files[2],
 	}, f.links(t))
+}
+
+func TestImport_linksFilesOfFoldersInTurn(t *testing.T) {
+	t.Parallel()
+	f := open(t)
+	files := f.write(t, "a/1.tif", "a/2.tif", "a/3.tif", "b/1.tif", "a/4.tif", "a/b/1.tif", "a/b/2.tif", "c.tif", "d.tif")
+	for range 2 { // the second time they are there
+		_, err := f.Import(t.Context(), f.request("o1", files...))
+		require.NoError(t, err)
+		var want []string
+		for _, file := range files {
+			want = append(want, "ada_7/2026-11/23/12-00-00.000"+strings.TrimPrefix(file, f.data))
+		}
+		require.ElementsMatch(t, want, slices.Collect(maps.Keys(f.links(t))))
+	}
 }
 
 func TestImport_repeated_makes_nothing_new(t *testing.T) {
