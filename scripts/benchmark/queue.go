@@ -44,8 +44,8 @@ func (m *machine) queue(ctx context.Context, n, urgent int) error {
 		var done, waiting int
 		var took time.Duration
 		err = s.work(ctx, 4, func(ctx context.Context, agent process) error {
-			// The agent is at work.
-			if err := s.ended(ctx, urgent+1+min(n/2, 500), 10*time.Millisecond); err != nil {
+			// What has been taken out of the queue is in the way until it is cleaned up.
+			if err := s.ended(ctx, urgent+1+n/100, 50*time.Millisecond); err != nil {
 				return err
 			}
 			before, err := s.count(ctx, `SELECT count(*) FROM importer.orders`)
