@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -312,6 +313,38 @@ func TestEngine_survivesACrashingBackend(t *testing.T) {
 		return imported(req), nil
 	}))
 	require.Equal(t, order.Completed, f.await(f.place(f.file("a.tif")), 1).Stage)
+}
+
+// What is imported is saved while more is, and a crash of a later import does not
+// have it imported again.
+func TestEngine_savesALargeOrderAsItGoes(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	var files []string
+	for i := range 1200 {
+		files = append(files, f.file(fmt.Sprintf("%04d.tif", i)))
+	}
+	var asked [][]string
+	f.start(engine.Config{Workers: 1}, backend(func(ctx context.Context, req importer.Request) ([]importer.Result, error) {
+		asked = append(asked, req.Files)
+		switch len(asked) {
+		case 2:
+			for saved := 0; saved < 500; {
+				if err := f.store.Pool().QueryRow(ctx, `SELECT count(*) FROM importer.files`).Scan(&saved); err != nil {
+					return nil, err
+				}
+			}
+		case 3:
+			panic("out of memory")
+		}
+		return imported(req), nil
+	}))
+	st := f.await(f.place(files...), 1)
+	require.Equal(t, order.Completed, st.Stage)
+	require.Equal(t, [][]string{files[:500], files[500:1000], files[1000:], files[1000:]}, asked)
+	for _, file := range st.Files {
+		require.Equal(t, tracking.FileImported, file.State)
+	}
 }
 
 func TestEngine_twoOnOneDatabaseRunEachOrderOnce(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 
 	"biomero-importer/agent/failpoint"
 	"biomero-importer/agent/order"
@@ -32,18 +33,21 @@ func (r *run) importFiles(ctx context.Context) error {
 	}
 	above := parent(resolved)
 	var passing error
+	saved := func() error { return nil }
+	defer func() { _ = saved() }() // a crash waits for it too
 	for start := 0; start < len(todo); start += batchSize {
 		end := min(start+batchSize, len(todo))
 		if start > 0 {
-			if err := r.save(ctx); err != nil {
-				return err
-			}
+			saved = r.saveBeside(ctx)
 		}
 		r.progress(ctx, "importing")
 		err := within(ctx, "importing", r.engine.config.ImportTimeout, func(ctx context.Context) error {
 			return r.importBatch(ctx, todo[start:end], resolved[start:end], above)
 		})
 		failpoint.Hit(failpoint.Imported)
+		if err := saved(); err != nil {
+			return err
+		}
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -55,6 +59,20 @@ func (r *run) importFiles(ctx context.Context) error {
 		return passing
 	}
 	return r.failures()
+}
+
+// saveBeside checkpoints the files decided so far, while more are imported. What it
+// returns waits for that.
+func (r *run) saveBeside(ctx context.Context) (saved func() error) {
+	part := &run{engine: r.engine, work: r.work, unsaved: r.unsaved}
+	r.unsaved = nil
+	done := make(chan error, 1)
+	go func() { done <- part.save(ctx) }()
+	return sync.OnceValue(func() error {
+		err := <-done
+		r.unsaved = append(part.unsaved, r.unsaved...) // those that could not be saved
+		return err
+	})
 }
 
 // resolve returns where each file really is, below the share.
