@@ -130,9 +130,12 @@ func (s *service) connect(ctx context.Context) error {
 	}
 }
 
-// spareConnections is what an agent needs beside its workers': to dispatch,
-// listen, report, serve the page and maintain the queue.
-const spareConnections = 12
+// An agent needs connections to dispatch, listen, report, serve the page and maintain
+// the queue, and some for its workers, which seldom write for themselves.
+const (
+	spareConnections  = 12
+	workerConnections = 20
+)
 
 func (s *service) tryConnect(ctx context.Context) error {
 	if s.config.Database.Migrate {
@@ -140,7 +143,7 @@ func (s *service) tryConnect(ctx context.Context) error {
 			return err
 		}
 	}
-	store, err := tracking.Open(ctx, s.url, s.config.Workers+spareConnections)
+	store, err := tracking.Open(ctx, s.url, min(s.config.Workers, workerConnections)+spareConnections)
 	if err != nil {
 		return err
 	}

@@ -19,17 +19,14 @@ const batchSize = 500
 // fail by their own fault do not stop the others.
 func (r *run) importFiles(ctx context.Context) error {
 	var todo []*tracking.File
+	var resolved []string
 	for i := range r.work.Files {
 		if r.work.Files[i].State == tracking.FilePending {
-			todo = append(todo, &r.work.Files[i])
+			todo, resolved = append(todo, &r.work.Files[i]), append(resolved, r.found[i].path)
 		}
 	}
 	if len(todo) == 0 {
 		return r.failures()
-	}
-	resolved, err := r.resolve(todo)
-	if err != nil {
-		return err
 	}
 	above := parent(resolved)
 	var passing error
@@ -73,24 +70,6 @@ func (r *run) saveBeside(ctx context.Context) (saved func() error) {
 		r.unsaved = append(part.unsaved, r.unsaved...) // those that could not be saved
 		return err
 	})
-}
-
-// resolve returns where each file really is, below the share.
-func (r *run) resolve(files []*tracking.File) ([]string, error) {
-	checker := r.engine.share.Checker()
-	defer checker.Close()
-	resolved := make([]string, len(files))
-	for i, f := range files {
-		path, _, err := checker.Resolve(f.Path)
-		if err != nil {
-			return nil, order.Errorf(order.Busy, "%q changed while it was being checked: %w", f.Path, err)
-		}
-		if path == f.Path {
-			path = f.Path // one text of the same is enough
-		}
-		resolved[i] = path
-	}
-	return resolved, nil
 }
 
 func (r *run) importBatch(ctx context.Context, files []*tracking.File, paths []string, parent string) error {

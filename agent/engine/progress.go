@@ -21,7 +21,7 @@ func (r *run) progress(ctx context.Context, step string) {
 	r.noted = now
 	p := tracking.Progress{Step: step, FilesTotal: len(r.work.Files), Began: r.began, Updated: now}
 	for i := range r.work.Files {
-		if size := r.sizes[i]; r.work.Files[i].State == tracking.FilePending {
+		if size := r.found[i].size; r.work.Files[i].State == tracking.FilePending {
 			p.BytesTotal += size
 		} else {
 			p.FilesDone++

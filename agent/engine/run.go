@@ -33,7 +33,7 @@ type run struct {
 
 	began time.Time
 	noted time.Time // when its progress was noted last, or it began
-	sizes []int64   // of the files, in bytes; of a folder nothing
+	found []found   // the files, once they are checked
 }
 
 // carryOut does all that is to be done with an order that was taken up. Whatever
@@ -108,7 +108,7 @@ func (c *Config) backOff(tries int) time.Duration {
 // do takes the order through its steps. A returned error means that the order
 // has not ended.
 func (r *run) do(ctx context.Context) error {
-	r.began, r.sizes = time.Now(), make([]int64, len(r.work.Files))
+	r.began, r.found = time.Now(), make([]found, len(r.work.Files))
 	r.noted = r.began
 	o := &r.work.Order
 	r.log.InfoContext(ctx, "order started", slog.String("user", o.User), slog.String("group", o.Group), slog.Int("files", len(o.Files)))

@@ -36,7 +36,7 @@ func (r *run) validate(ctx context.Context) error {
 		}
 		r.progress(ctx, "checking")
 		var err error
-		if r.sizes[i], err = r.checkFile(checker, f.Path, importer.ContainerType(o.Destination.Type)); err != nil {
+		if r.found[i], err = r.checkFile(checker, f.Path, importer.ContainerType(o.Destination.Type)); err != nil {
 			fault, ok := errors.AsType[*importer.Error](err)
 			if !ok {
 				return order.Errorf(order.Busy, "checking %q: %w", f.Path, err)
@@ -47,18 +47,27 @@ func (r *run) validate(ctx context.Context) error {
 	return nil
 }
 
-func (r *run) checkFile(checker *importer.Checker, path string, into importer.ContainerType) (size int64, err error) {
+// found is where a file or folder of an order really is.
+type found struct {
+	path string
+	size int64 // in bytes; of a folder nothing
+}
+
+func (r *run) checkFile(checker *importer.Checker, path string, into importer.ContainerType) (found, error) {
 	resolved, info, err := checker.Check(path)
 	if err != nil {
-		return 0, err
+		return found{}, err
+	}
+	if resolved == path {
+		resolved = path // one text of the same is enough
 	}
 	if !info.IsDir() {
-		return info.Size(), nil
+		return found{resolved, info.Size()}, nil
 	}
 	if importer.IsZarr(resolved) {
 		_, err = r.engine.share.Zarr(resolved, into)
 	}
-	return 0, err
+	return found{path: resolved}, err
 }
 
 // maxName leaves room for what the repository's folder template puts behind a

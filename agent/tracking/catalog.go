@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -72,7 +73,7 @@ CROSS JOIN LATERAL (SELECT * FROM importer.repository_filesets f WHERE f.order_u
 // share a transaction.
 func (c Catalog) Record(ctx context.Context, i repository.Import) ([]repository.Fileset, error) {
 	made, err := c.store.recording.Do(ctx, i, nil)
-	if isViolation(err, "repository_prefixes_pkey") {
+	if err == nil && made == nil {
 		return nil, repository.ErrPrefixTaken
 	}
 	if err != nil {
@@ -94,7 +95,8 @@ func (s *Store) record(ctx context.Context, imports []repository.Import) ([][]re
 	return made, err
 }
 
-// recordMore records what of an import its order had not recorded before.
+// recordMore records what of an import its order had not recorded before. The result
+// is nil where its prefix is another's.
 func (s *Store) recordMore(ctx context.Context, i *repository.Import) ([]repository.Fileset, error) {
 	keys := make([][]byte, len(i.Sources))
 	for n, source := range i.Sources {
@@ -123,7 +125,7 @@ func (s *Store) recordMore(ctx context.Context, i *repository.Import) ([]reposit
 	}
 	if len(more.Sources) > 0 {
 		made, err := s.recordNew(ctx, []repository.Import{more})
-		if err != nil {
+		if err != nil || made[0] == nil {
 			return nil, err
 		}
 		for _, f := range made[0] {
@@ -138,7 +140,8 @@ func (s *Store) recordMore(ctx context.Context, i *repository.Import) ([]reposit
 }
 
 // recordNew records imports of which nothing is recorded yet: a prefix for each,
-// and a fileset for each of their sources.
+// and a fileset for each of their sources. What it returns of one whose prefix is
+// another's is nil.
 func (s *Store) recordNew(ctx context.Context, imports []repository.Import) ([][]repository.Fileset, error) {
 	var count int
 	for _, i := range imports {
@@ -159,25 +162,51 @@ func (s *Store) recordNew(ctx context.Context, imports []repository.Import) ([][
 			made[n] = append(made[n], r.add(&s.numbers, i, source))
 		}
 	}
-	batch := &pgx.Batch{}
-	batch.Queue(`INSERT INTO importer.repository_prefixes (prefix) SELECT unnest($1::text[])`, r.prefixes)
-	batch.Queue(`INSERT INTO importer.repository_filesets (id, order_uuid, round, source_key, source, link, container_type, container_id)
-		SELECT * FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::bytea[], $5::text[], $6::text[], $7::text[], $8::bigint[])`,
-		r.ids, r.uuids, r.rounds, r.keys, r.sources, r.links, r.types, r.containers)
-	r.images.queue(batch, "images")
-	r.plates.queue(batch, "plates")
 	failpoint.Hit(failpoint.Recording)
-	if err := s.pool.SendBatch(ctx, batch).Close(); err != nil {
+	rows, err := s.pool.Query(ctx, insertImports, r.prefixes, r.ids, r.uuids, r.rounds, r.keys, r.sources, r.links, r.types, r.containers, r.of,
+		r.images.ids, r.images.filesets, r.images.names, r.plates.ids, r.plates.filesets, r.plates.names)
+	if err != nil {
+		return nil, err
+	}
+	taken, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
 		return nil, err
 	}
 	failpoint.Hit(failpoint.Recorded)
+	for n, prefix := range r.prefixes {
+		if !slices.Contains(taken, prefix) {
+			made[n] = nil
+		}
+	}
 	return made, nil
 }
+
+// insertImports records imports, each under a prefix that nobody else has or not at
+// all, and returns the prefixes that were free. (x IN …) IS TRUE is looked up in a
+// hash table.
+const insertImports = `
+WITH p AS (
+    INSERT INTO importer.repository_prefixes (prefix) SELECT n FROM unnest($1::text[]) n ORDER BY n ON CONFLICT DO NOTHING RETURNING prefix
+), f AS (
+    INSERT INTO importer.repository_filesets (id, order_uuid, round, source_key, source, link, container_type, container_id)
+    SELECT id, uuid, round, key, source, link, type, container
+    FROM unnest($2::bigint[], $3::text[], $4::bigint[], $5::bytea[], $6::text[], $7::text[], $8::text[], $9::bigint[], $10::text[])
+        AS n (id, uuid, round, key, source, link, type, container, prefix)
+    WHERE (prefix IN (SELECT prefix FROM p)) IS TRUE RETURNING id
+), i AS (
+    INSERT INTO importer.repository_images (id, fileset_id, name)
+    SELECT * FROM unnest($11::bigint[], $12::bigint[], $13::text[]) AS n (id, fileset, name) WHERE (fileset IN (SELECT id FROM f)) IS TRUE
+), l AS (
+    INSERT INTO importer.repository_plates (id, fileset_id, name)
+    SELECT * FROM unnest($14::bigint[], $15::bigint[], $16::text[]) AS n (id, fileset, name) WHERE (fileset IN (SELECT id FROM f)) IS TRUE
+)
+SELECT prefix FROM p`
 
 // record is rows to be inserted.
 type record struct {
 	prefixes       []string
 	ids            []int64
+	of             []string // the prefix of each fileset
 	uuids          []string
 	rounds         []int64
 	keys           [][]byte
@@ -190,6 +219,7 @@ type record struct {
 func (r *record) add(numbers *numbers, i *repository.Import, source repository.Source) repository.Fileset {
 	f := repository.Fileset{Source: source.Path, ID: numbers.next(), Link: i.Prefix + "/" + source.Link}
 	f.Images, f.Plates = r.images.add(numbers, f.ID, source.Images), r.plates.add(numbers, f.ID, source.Plates)
+	r.of = append(r.of, i.Prefix)
 	r.ids, r.uuids, r.keys = append(r.ids, f.ID), append(r.uuids, i.Order), append(r.keys, sourceKey(i, source.Path))
 	r.rounds, r.sources, r.links = append(r.rounds, i.Round), append(r.sources, f.Source), append(r.links, f.Link)
 	r.types, r.containers = append(r.types, string(i.Type)), append(r.containers, i.Container)
@@ -209,13 +239,6 @@ func (m *members) add(numbers *numbers, fileset int64, names []string) []int64 {
 		m.ids, m.filesets, m.names = append(m.ids, numbers.next()), append(m.filesets, fileset), append(m.names, name)
 	}
 	return m.ids[from:len(m.ids):len(m.ids)]
-}
-
-func (m *members) queue(batch *pgx.Batch, what string) {
-	if len(m.ids) > 0 {
-		batch.Queue(`INSERT INTO importer.repository_`+what+` (id, fileset_id, name) SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[])`,
-			m.ids, m.filesets, m.names)
-	}
 }
 
 // sourceKey tells sources of an order apart: what is imported, for whom, where to and

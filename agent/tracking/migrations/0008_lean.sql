@@ -27,3 +27,7 @@ ALTER TABLE importer.repository_filesets ALTER COLUMN id DROP DEFAULT;
 ALTER TABLE importer.repository_images ALTER COLUMN id DROP DEFAULT;
 ALTER TABLE importer.repository_plates ALTER COLUMN id DROP DEFAULT;
 DROP SEQUENCE importer.repository_filesets_id_seq, importer.repository_images_id_seq, importer.repository_plates_id_seq;
+
+-- What waits comes and goes: its table has to be tidied by how much of it went, not
+-- by how long the queue is.
+ALTER TABLE importer.inbox SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
