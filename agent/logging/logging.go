@@ -1,8 +1,10 @@
 package logging
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -25,14 +27,21 @@ func JSON(w io.Writer, level slog.Level) *slog.Logger {
 
 // OpenFile opens a log file to append to, and makes its folder.
 func OpenFile(path string) (*os.File, error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
-		return nil, fmt.Errorf("making the folder of the log %s: %w", path, err)
+	f, err := openToAppend(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
+			return nil, fmt.Errorf("making the folder of the log %s: %w", path, err)
+		}
+		f, err = openToAppend(path)
 	}
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o640) //nolint:gosec // the site's own setting
 	if err != nil {
 		return nil, fmt.Errorf("opening the log: %w", err)
 	}
 	return f, nil
+}
+
+func openToAppend(path string) (*os.File, error) {
+	return os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o640) //nolint:gosec // the site's own setting
 }
 
 // Orders opens the logs of single orders.
@@ -66,7 +75,10 @@ func Mask(text string) string {
 	if strings.Contains(text, "://") {
 		text = urlPassword.ReplaceAllString(text, "$1:***@")
 	}
-	return keyPassword.ReplaceAllString(text, "$1***")
+	if strings.Contains(text, "=") {
+		text = keyPassword.ReplaceAllString(text, "$1***")
+	}
+	return text
 }
 
 func mask(_ []string, a slog.Attr) slog.Attr {
