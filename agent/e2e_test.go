@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"log/slog"
 	"os"
@@ -26,6 +27,11 @@ import (
 var binary string
 
 func TestMain(m *testing.M) {
+	flag.Parse()
+	// Tests here mostly wait, for other programs and for time to pass.
+	if parallel := flag.Lookup("test.parallel"); parallel.Value.String() == parallel.DefValue {
+		_ = parallel.Value.Set("8")
+	}
 	dir, err := os.MkdirTemp("", "biomero-importer-e2e-")
 	if err != nil {
 		panic(err)
@@ -57,7 +63,13 @@ type site struct {
 // newSite makes a site whose agent watches inbox folders and manifest folders.
 func newSite(t *testing.T) *site {
 	t.Helper()
-	s := &site{t: t, dir: openDir(t), url: trackingtest.URL(t)}
+	return openSite(t, openDir(t), trackingtest.URL(t))
+}
+
+// openSite makes a site in a folder, with a database that has its tables.
+func openSite(t *testing.T, dir, url string) *site {
+	t.Helper()
+	s := &site{t: t, dir: dir, url: url}
 	require.NoError(t, os.MkdirAll(s.path("data"), 0o755))
 	s.settings = filepath.Join(s.dir, "settings.yml")
 	s.configure("")
