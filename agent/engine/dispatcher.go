@@ -36,12 +36,13 @@ type dispatcher struct {
 	missing map[tracking.Job]bool // what this agent had at the last look without knowing
 }
 
-// run takes up what is due, at each wake-up and each sweep.
-func (d *dispatcher) run(ctx context.Context) error {
+// run takes up what is due, at each wake-up and each sweep, until ctx ends. What is
+// taken up by then has to be carried out, so only the end of jobs cuts that short.
+func (d *dispatcher) run(ctx, jobs context.Context) error {
 	sweep := time.NewTicker(sweepEvery)
 	defer sweep.Stop()
 	for {
-		more, err := d.take(ctx)
+		more, err := d.take(jobs)
 		switch {
 		case ctx.Err() != nil:
 			return nil
@@ -84,8 +85,7 @@ func (d *dispatcher) gather(ctx context.Context) {
 func (d *dispatcher) take(ctx context.Context) (more bool, err error) {
 	// What is handed over to be ended takes no worker, but it has to end some time.
 	free := max(min(d.workers-int(d.busy.Load()), d.workers+maxEnding-d.running.count()), 0)
-	// Not to be cut short: what is taken up has to be carried out.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), takeTime)
+	ctx, cancel := context.WithTimeout(ctx, takeTime)
 	defer cancel()
 	if err := d.look(ctx, free); err != nil {
 		return false, err

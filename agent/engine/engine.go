@@ -114,7 +114,7 @@ func (e *Engine) session(ctx context.Context) error {
 	taking, stopTaking := context.WithCancel(ctx)
 	defer stopTaking()
 	group, groupCtx := errgroup.WithContext(taking)
-	group.Go(func() error { return d.run(groupCtx) })
+	group.Go(func() error { return d.run(groupCtx, jobs) })
 	group.Go(func() error { return d.listen(groupCtx) })
 	group.Go(func() error { return (&rescuer{store: e.store, agent: agent, log: e.log}).run(groupCtx) })
 	// The lock is watched until the last order has ended.
@@ -128,7 +128,9 @@ func (e *Engine) session(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
 	case err = <-lost:
+		stopTaking()
 		cancelJobs()
+		e.store.Renew()
 		lost <- err // for drain
 	}
 	stopTaking()

@@ -40,6 +40,10 @@ func Open(ctx context.Context, url string, conns int) (*Store, error) {
 // Close ends all connections.
 func (s *Store) Close() { s.pool.Close() }
 
+// Renew has all connections replaced, those in use once they are free: where one
+// turned out to be dead, each of the others may have to be waited for.
+func (s *Store) Renew() { s.pool.Reset() }
+
 // Pool is the connections, for who looks at what was written.
 func (s *Store) Pool() *pgxpool.Pool { return s.pool }
 
@@ -52,6 +56,10 @@ func connect(ctx context.Context, url string, conns int, settings ...string) (*p
 		return nil, order.Errorf(order.Invalid, "reading the database's address: %w", err)
 	}
 	config.MaxConns = int32(min(conns, 1000)) //nolint:gosec // bounded on this line
+	config.ConnConfig.DialFunc = dialer.DialContext
+	if config.ConnConfig.ConnectTimeout == 0 {
+		config.ConnConfig.ConnectTimeout = connectTime
+	}
 	params := config.ConnConfig.RuntimeParams
 	if params["application_name"] == "" {
 		params["application_name"] = "biomero-importer"
@@ -68,8 +76,9 @@ func connect(ctx context.Context, url string, conns int, settings ...string) (*p
 	}
 	// Planning takes as long as what is asked for.
 	params["plan_cache_mode"] = "force_generic_plan"
-	// An agent whose machine or network is gone must lose its lock in seconds.
-	params["tcp_keepalives_idle"], params["tcp_keepalives_interval"], params["tcp_keepalives_count"] = "5", "3", "3"
+	// An agent whose machine or network is gone must lose its locks in seconds.
+	params["tcp_keepalives_idle"], params["tcp_keepalives_interval"] = seconds(aliveIdle), seconds(aliveInterval)
+	params["tcp_keepalives_count"], params["tcp_user_timeout"] = strconv.Itoa(aliveCount), seconds(receiptTime)+"s"
 	// A partition must not leave a transaction of ours holding locks.
 	params["idle_in_transaction_session_timeout"] = strconv.FormatInt((5 * time.Minute).Milliseconds(), 10)
 	for i := 0; i+1 < len(settings); i += 2 {
@@ -85,6 +94,8 @@ func connect(ctx context.Context, url string, conns int, settings ...string) (*p
 	}
 	return pool, nil
 }
+
+func seconds(d time.Duration) string { return strconv.Itoa(int(d.Seconds())) }
 
 // querier is a pool, a connection or a transaction.
 type querier interface {
