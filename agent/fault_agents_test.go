@@ -3,7 +3,11 @@ package main_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"syscall"
 	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
 )
 
 // Agents die at any moment, and others start, while users go on placing orders.
@@ -43,4 +47,53 @@ func TestFault_agentsAreKilled(t *testing.T) {
 			audit(t, r)
 		})
 	}
+}
+
+// An agent stands still while it takes orders up, which agents do in turns. It is
+// not gone, so what it carries out stays its own, yet its turn is over at some time.
+func TestFault_agentStandsStillInItsTurn(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	still := r.worker("still").start()
+	for range 3 { // its connections have their statements prepared then
+		r.place("ada", 20, 1)
+		r.finish()
+	}
+	release := r.hold("importer.orders")
+	r.place("ada", 10, 3)
+	r.eventually(func() bool {
+		return r.count(`SELECT count(*) FROM pg_stat_activity a WHERE wait_event_type = 'Lock' AND `+isTurn) > 0
+	}, "it is its turn")
+	require.NoError(t, still.cmd.Process.Signal(syscall.SIGSTOP))
+	release()
+	began := time.Now()
+	other := r.worker("other").start()
+	r.finish()
+	require.Less(t, time.Since(began), gone+resumed)
+	require.NoError(t, still.cmd.Process.Signal(syscall.SIGCONT))
+	other.stop()
+	still.stop()
+	audit(t, r)
+}
+
+// An agent dies between an import and the end of its order: the import is found
+// again, and leaves nothing else behind.
+func TestFault_agentDiesBeforeTheEnd(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	w := r.worker("a").start()
+	release := r.hold("importer.files")
+	r.place("ada", 4, 3)
+	r.eventually(func() bool {
+		return r.count(`SELECT count(*) FROM importer.repository_filesets`) == 12 &&
+			r.count(`SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'importer.files'::regclass`) > 0
+	}, "all is imported, and no order can end")
+	w.kill()
+	release()
+	w.start()
+	r.finish()
+	w.stop()
+	audit(t, r)
+	require.Zero(t, r.count(`SELECT count(*) FROM importer.repository_prefixes p
+		WHERE NOT EXISTS (SELECT FROM importer.repository_filesets f WHERE f.prefix_id = p.id)`), "prefixes of nothing")
 }

@@ -59,3 +59,26 @@ func TestFault_clockJumps(t *testing.T) {
 	w.stop()
 	audit(t, r)
 }
+
+// What is to be tried again soon is so, also when the clock says for a while that
+// its time is far away.
+func TestFault_clockGoesBackWhileAnOrderWaits(t *testing.T) {
+	t.Parallel()
+	dir := openDir(t)
+	s := newServer(t, filepath.Join(dir, "db"))
+	clock := newClock(t, s)
+	r := openRig(t, dir, s)
+	w := r.worker("a").start()
+	release := r.hold(filesets)
+	r.place("ada", 4, 3)
+	r.stuck(4)
+	s.exec(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock'`)
+	r.eventually(func() bool {
+		return r.count(`SELECT count(*) FROM importer.orders WHERE state = 'queued' AND tries > 0`) > 0
+	}, "an order waits to be tried again")
+	clock.set(-time.Hour)
+	release()
+	r.finish()
+	w.stop()
+	audit(t, r)
+}
