@@ -37,7 +37,7 @@ func TestMain(m *testing.M) {
 		panic(err)
 	}
 	binary = filepath.Join(dir, "biomero-importer")
-	build := exec.Command("go", "build", "-race", "-o", binary, ".")
+	build := exec.Command("go", "build", "-race", "-tags", "failpoints", "-o", binary, ".")
 	if out, err := build.CombinedOutput(); err != nil {
 		panic(fmt.Sprintf("building the program: %v\n%s", err, out))
 	}
@@ -145,11 +145,12 @@ func (s *site) start() *agent {
 	return a
 }
 
-func (s *site) launch() *agent {
+// launch runs the service, with more in its environment.
+func (s *site) launch(env ...string) *agent {
 	s.t.Helper()
 	require.NoError(s.t, os.RemoveAll(s.path("logs")))
 	a := &agent{s: s, cmd: exec.Command(binary, "run", "--config", s.settings), done: make(chan error, 1)}
-	a.cmd.Env = append(os.Environ(), "GORACE=halt_on_error=1")
+	a.cmd.Env = append(append(os.Environ(), "GORACE=halt_on_error=1"), env...)
 	a.cmd.Stderr = s.t.Output()
 	require.NoError(s.t, a.cmd.Start())
 	go func() { a.done <- a.cmd.Wait() }()

@@ -95,5 +95,5 @@ func TestFault_agentDiesBeforeTheEnd(t *testing.T) {
 	w.stop()
 	audit(t, r)
 	require.Zero(t, r.count(`SELECT count(*) FROM importer.repository_prefixes p
-		WHERE NOT EXISTS (SELECT FROM importer.repository_filesets f WHERE f.prefix_id = p.id)`), "prefixes of nothing")
+		WHERE NOT EXISTS (SELECT FROM importer.repository_filesets f WHERE starts_with(f.link, p.prefix || '/'))`), "prefixes of nothing")
 }

@@ -264,6 +264,9 @@ func audit(t *testing.T, r *rig) {
 	require.NoError(t, err)
 	require.Equal(t, r.files, imported)
 	require.Equal(t, want, linksBelow(t, r.path("state", "repository")))
+	e, status := r.examine("--audit")
+	require.Zero(t, status, "%v", e)
+	require.Empty(t, e.Audit.Found)
 }
 
 // linksBelow is all links below a folder, and where they lead.

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"slices"
 	"time"
@@ -30,7 +31,7 @@ func (r *rescuer) run(ctx context.Context) error {
 	for ; ctx.Err() == nil; pause(ctx, time.Second) {
 		n, err := r.rescue(ctx)
 		if err == nil {
-			err = r.store.Release(ctx, r.agent)
+			err = errors.Join(r.store.Release(ctx, r.agent), r.store.Hasten(ctx, longestWait))
 		}
 		if err != nil && ctx.Err() == nil {
 			r.log.WarnContext(ctx, "orders of agents that are gone wait", slog.Any("error", err))

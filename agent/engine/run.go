@@ -92,8 +92,11 @@ func (r *run) putBack(ctx context.Context, wait time.Duration, tried bool) {
 // putBackTime bounds what a stopping agent waits for the database.
 const putBackTime = 3 * time.Second
 
-// lastWait bounds the pauses between tries.
-const lastWait = 40 * time.Minute
+// The pauses between tries: lastWait bounds them, give or take a quarter.
+const (
+	lastWait    = 40 * time.Minute
+	longestWait = lastWait * 5 / 4
+)
 
 // backOff is the pause after a try, give or take a quarter, so that many orders do
 // not come back together.

@@ -93,6 +93,17 @@ func (s *Store) GiveBack(ctx context.Context, agents []string) error {
 	return nil
 }
 
+// Hasten has orders tried again now that wait for longer than any of them was told to:
+// the database's clock went back.
+func (s *Store) Hasten(ctx context.Context, longest time.Duration) error {
+	_, err := s.pool.Exec(ctx, `UPDATE importer.orders SET due_at = clock_timestamp()
+		WHERE state = 'queued' AND due_at > clock_timestamp() + $1::interval`, longest)
+	if err != nil {
+		return fmt.Errorf("looking for orders whose time is far away: %w", err)
+	}
+	return nil
+}
+
 // Rescue has the orders of agents that are gone taken up again, and returns how
 // many they are. Who asks for it has to have seen the agents without their lock for
 // longer than it takes one that is alive to notice that and to stop.

@@ -79,8 +79,8 @@ func connect(ctx context.Context, url string, conns int, settings ...string) (*p
 	// An agent whose machine or network is gone must lose its locks in seconds.
 	params["tcp_keepalives_idle"], params["tcp_keepalives_interval"] = seconds(aliveIdle), seconds(aliveInterval)
 	params["tcp_keepalives_count"], params["tcp_user_timeout"] = strconv.Itoa(aliveCount), seconds(receiptTime)+"s"
-	// A partition must not leave a transaction of ours holding locks.
-	params["idle_in_transaction_session_timeout"] = strconv.FormatInt((5 * time.Minute).Milliseconds(), 10)
+	// An agent that stands still, or a partition, must not keep others from their turn.
+	params["idle_in_transaction_session_timeout"] = seconds(10*time.Second) + "s"
 	for i := 0; i+1 < len(settings); i += 2 {
 		params[settings[i]] = settings[i+1]
 	}
