@@ -75,5 +75,6 @@ func (r *rig) move(to *server) {
 	store, err := tracking.Open(r.t.Context(), to.url("postgres"), 4)
 	require.NoError(r.t, err)
 	r.t.Cleanup(store.Close)
-	r.server, r.store = to, store
+	r.server, r.store, r.url = to, store, to.url("postgres")
+	r.configure("")
 }
