@@ -24,7 +24,7 @@ func TestFault_agentsAreKilled(t *testing.T) {
 			chance := rand.New(rand.NewPCG(uint64(agents), 1))
 			var workers []*worker
 			for i := range agents {
-				workers = append(workers, r.worker(fmt.Sprintf("agent%d", i)).launch())
+				workers = append(workers, r.worker(fmt.Sprintf("agent%d", i)).start())
 			}
 			for range rounds {
 				before := len(r.ids)
@@ -38,7 +38,7 @@ func TestFault_agentsAreKilled(t *testing.T) {
 				r.eventually(func() bool { return r.count(`SELECT count(*) FROM importer.orders`) > some }, "some are taken up")
 				w := workers[chance.IntN(agents)]
 				w.kill()
-				w.launch()
+				w.start()
 			}
 			r.finish()
 			for _, w := range workers {

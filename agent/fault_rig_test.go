@@ -168,8 +168,10 @@ func (w *worker) launch() *worker {
 // start returns once it has started.
 func (w *worker) start() *worker {
 	w.r.t.Helper()
+	const started = `"msg":"started"`
+	before := strings.Count(w.log(), started)
 	w.launch()
-	w.says(`"msg":"started"`)
+	w.r.eventually(func() bool { return strings.Count(w.log(), started) > before }, w.name+" starts")
 	return w
 }
 
