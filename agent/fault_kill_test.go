@@ -2,7 +2,6 @@ package main_test
 
 import (
 	"fmt"
-	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -35,8 +34,7 @@ func TestFault_killedAtEachStep(t *testing.T) {
 			s.write("pixels", "Demo", "ada", "inbox", "Retina", "dropped.tif")
 			s.write("pixels", "Demo", "ada", "orders", "named.tif")
 			s.write(goodManifest, "Demo", "ada", "orders", "x.order.yml")
-			<-killed.done
-			require.Equal(t, syscall.SIGKILL, killed.cmd.ProcessState.Sys().(syscall.WaitStatus).Signal(), s.log())
+			require.ErrorContains(t, <-killed.done, "killed", s.log())
 
 			exec(`DROP TRIGGER IF EXISTS refuse ON importer.repository_filesets`)
 			a := s.start()

@@ -25,8 +25,8 @@ type dispatcher struct {
 	wake  chan struct{} // orders may have come, or a worker is free
 	news  atomic.Bool   // something was announced since the last look
 
-	workers int
-	busy    atomic.Int64
+	slots   *slots
+	busy    atomic.Int64 // orders that have a worker, or wait for one
 	running running
 	odd     bool // the odd worker went to what was begun before
 	start   func(*tracking.Work)
@@ -64,12 +64,12 @@ func (d *dispatcher) run(ctx, jobs context.Context) error {
 // gatherTime is how long free workers wait for others to be free too.
 const gatherTime = 3 * time.Millisecond
 
-// gather waits a moment, while there is much to do, until half of the workers are
-// free: what many orders cost together is little more than what one costs alone.
+// gather waits a moment, while there is much to do, until there is room for many
+// orders: what these cost together is little more than what one costs alone.
 func (d *dispatcher) gather(ctx context.Context) {
 	timer := time.NewTimer(gatherTime)
 	defer timer.Stop()
-	for 2*int(d.busy.Load()) > d.workers {
+	for 4*int(d.busy.Load()) > d.slots.capacity() {
 		select {
 		case <-ctx.Done():
 			return
@@ -80,11 +80,12 @@ func (d *dispatcher) gather(ctx context.Context) {
 	}
 }
 
-// take takes up as many orders as there are free workers, and reports whether
-// another try may find more.
+// take takes up as many orders as there is room for, and reports whether another try
+// may find more.
 func (d *dispatcher) take(ctx context.Context) (more bool, err error) {
 	// What is handed over to be ended takes no worker, but it has to end some time.
-	free := max(min(d.workers-int(d.busy.Load()), d.workers+maxEnding-d.running.count()), 0)
+	capacity := d.slots.capacity()
+	free := max(min(capacity-int(d.busy.Load()), capacity+maxEnding-d.running.count()), 0)
 	ctx, cancel := context.WithTimeout(ctx, takeTime)
 	defer cancel()
 	if err := d.look(ctx, free); err != nil {
@@ -126,7 +127,7 @@ func (d *dispatcher) look(ctx context.Context, free int) error {
 		return nil
 	}
 	d.waiting, d.looked = nil, time.Now()
-	waiting, err := d.store.Waiting(ctx, d.agent, lookAhead*d.workers)
+	waiting, err := d.store.Waiting(ctx, d.agent, lookAhead*d.slots.workers)
 	if err != nil {
 		return err
 	}

@@ -98,15 +98,24 @@ func (e *Engine) session(ctx context.Context) error {
 	defer cancelJobs()
 	var workers sync.WaitGroup
 	d := &dispatcher{
-		store: e.store, agent: agent, log: e.log, wake: make(chan struct{}, 1), workers: e.config.Workers,
+		store: e.store, agent: agent, log: e.log, wake: make(chan struct{}, 1), slots: newSlots(e.config.Workers),
 		running: running{cancels: map[tracking.Job]context.CancelCauseFunc{}},
 	}
 	d.start = func(w *tracking.Work) {
 		jobCtx, remove := d.running.add(jobs, w.Job)
-		free := sync.OnceFunc(d.done)
 		workers.Go(func() {
 			defer d.signal()
 			defer remove()
+			leave := d.slots.enter(jobCtx)
+			if leave == nil {
+				defer d.done()
+				(&run{engine: e, work: w, log: e.log}).putBack(jobCtx, 0, false)
+				return
+			}
+			free := sync.OnceFunc(func() {
+				leave()
+				d.done()
+			})
 			defer free()
 			e.carryOut(jobCtx, w, free)
 		})

@@ -83,3 +83,41 @@ func TestEngine_redoesAllOfAnOrder(t *testing.T) {
 	require.NoError(t, f.store.Retry(t.Context(), id, false))
 	require.Equal(t, anew.Files, f.await(id, 4).Files, "the last round counts")
 }
+
+// What was taken up ahead goes back when its agent turns out to have no worker for it.
+func TestEngine_givesBackWhatItTookUpTooEarly(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	blocked := f.file("blocked.tif")
+	begun, release := make(chan struct{}), make(chan struct{})
+	f.start(engine.Config{Workers: 1}, backend(func(_ context.Context, req importer.Request) ([]importer.Result, error) {
+		if req.Files[0] == blocked {
+			close(begun)
+			<-release
+		}
+		return imported(req), nil
+	}))
+	quick := f.file("quick.tif")
+	var ids []string
+	for range 100 {
+		ids = append(ids, f.place(quick))
+	}
+	for _, id := range ids {
+		f.await(id, 1)
+	}
+	last := f.place(blocked)
+	var behind []string
+	for range 3 {
+		behind = append(behind, f.place(quick))
+	}
+	<-begun
+	f.start(engine.Config{Workers: 1}, backend(func(_ context.Context, req importer.Request) ([]importer.Result, error) {
+		return imported(req), nil
+	}))
+	for _, id := range behind {
+		f.await(id, 1)
+		require.Equal(t, completed, f.stages(id))
+	}
+	close(release)
+	f.await(last, 1)
+}

@@ -67,11 +67,19 @@ func insert(ctx context.Context, pool *pgxpool.Pool, files []string) error {
 	return err
 }
 
-// await waits until n orders have ended.
+// await waits until n orders have ended. Counting those takes the server's time, so it
+// is done once nothing is under way any more.
 func await(ctx context.Context, pool *pgxpool.Pool, n int) error {
 	return until(ctx, 10*time.Millisecond, 10*time.Minute, func() (bool, error) {
+		var idle bool
+		err := pool.QueryRow(ctx, `SELECT NOT EXISTS (SELECT FROM importer.inbox)
+			AND NOT EXISTS (SELECT FROM importer.orders WHERE state = 'running')
+			AND NOT EXISTS (SELECT FROM importer.orders WHERE state = 'queued')`).Scan(&idle)
+		if err != nil || !idle {
+			return false, err
+		}
 		var completed, failed int
-		err := pool.QueryRow(ctx, `SELECT count(*) FILTER (WHERE state = 'completed'), count(*) FILTER (WHERE state = 'failed')
+		err = pool.QueryRow(ctx, `SELECT count(*) FILTER (WHERE state = 'completed'), count(*) FILTER (WHERE state = 'failed')
 			FROM importer.orders`).Scan(&completed, &failed)
 		if err == nil && failed > 0 {
 			err = fmt.Errorf("%d orders failed", failed)

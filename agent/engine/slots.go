@@ -1,0 +1,65 @@
+package engine
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+)
+
+// slots are the workers. While orders end within milliseconds, what an agent waits for
+// is the database: then as many again are taken up ahead, so that a worker that is
+// free has something to do at once. One that waits for a worker all the same goes back.
+type slots struct {
+	workers int
+	used    chan struct{}
+	pace    atomic.Int64 // how long orders have kept a worker lately, in nanoseconds
+}
+
+const (
+	briskTime = 10 * time.Millisecond  // orders that take less are taken up ahead
+	aheadTime = 100 * time.Millisecond // what such an order waits for a worker at most
+	slowTime  = time.Second            // longer ones count as this
+)
+
+func newSlots(workers int) *slots {
+	s := &slots{workers: workers, used: make(chan struct{}, workers)}
+	s.pace.Store(int64(slowTime))
+	return s
+}
+
+// capacity is how many orders may be taken up at the same time.
+func (s *slots) capacity() int {
+	if s.pace.Load() < int64(briskTime) {
+		return 2 * s.workers
+	}
+	return s.workers
+}
+
+// enter waits for a worker, and returns what frees it; nil where none was free in time.
+func (s *slots) enter(ctx context.Context) (leave func()) {
+	select {
+	case s.used <- struct{}{}:
+	default:
+		timer := time.NewTimer(aheadTime)
+		defer timer.Stop()
+		select {
+		case s.used <- struct{}{}:
+		case <-timer.C:
+			s.took(slowTime)
+			return nil
+		case <-ctx.Done():
+			return nil
+		}
+	}
+	began := time.Now()
+	return func() {
+		s.took(time.Since(began))
+		<-s.used
+	}
+}
+
+// took notes how long an order has kept a worker: the eighth part of the mean.
+func (s *slots) took(d time.Duration) {
+	pace := s.pace.Load()
+	s.pace.Store(pace + (int64(min(d, slowTime))-pace)/8) // of two at the same instant one counts
+}
