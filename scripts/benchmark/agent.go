@@ -75,7 +75,10 @@ func runAgent(ctx context.Context, args []string) (err error) {
 	defer func() { err = errors.Join(err, repo.Close()) }()
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	orderLog := func(string) (*slog.Logger, func() error, error) { return log, func() error { return nil }, nil }
-	config := engine.Config{Workers: workers, MaxAttempts: 5, FirstWait: time.Second, ShutdownTimeout: time.Minute}
+	config := engine.Config{
+		Workers: workers, MaxAttempts: 5, FirstWait: time.Second,
+		CheckTimeout: time.Hour, ImportTimeout: 24 * time.Hour, ShutdownTimeout: time.Minute,
+	}
 	return engine.New(config, store, share, slow{repo, takes}, orderLog, log).Run(ctx)
 }
 
