@@ -216,18 +216,15 @@ func (s *Store) Take(ctx context.Context, agent Agent, due int, turns []Share) (
 		// In two round trips. A connection given back amid a transaction is closed.
 		batch := &pgx.Batch{}
 		batch.Queue("BEGIN")
-		// Lost in a crash of the server, it is as if it had not been, and so is all that
-		// follows from it: that is committed later.
-		batch.Queue("SET LOCAL synchronous_commit = off")
-		if len(turns) > 0 {
-			// Before any row is locked. A statement of its own: the snapshots of the next
-			// must be younger than the lock.
-			batch.Queue(takeTurns)
-		}
+		// Before any row is locked. A statement of its own: the snapshots of the next must
+		// be younger than the lock.
+		batch.Queue(beginTaking, len(turns) > 0)
 		if agent.PerDestination > 0 {
 			due = min(due, 1) // two could be of one destination
 		}
-		batch.Queue(takeDue, due, agent.PerDestination, agent.Name).Query(t.collect)
+		if due > 0 {
+			batch.Queue(takeDue, due, agent.PerDestination, agent.Name).Query(t.collect)
+		}
 		if len(turns) > 0 {
 			ranks, groups, users, counts := make([]int16, len(turns)), make([]string, len(turns)), make([]string, len(turns)), make([]int, len(turns))
 			for i, share := range turns {
@@ -254,6 +251,12 @@ func (s *Store) Take(ctx context.Context, agent Agent, due int, turns []Share) (
 
 // takeTurns keeps agents from taking up the same orders.
 const takeTurns = `SELECT pg_advisory_xact_lock(hashtext('importer.claim'))`
+
+// beginTaking takes that turn where new orders are to be taken up. Lost in a crash of
+// the server, a Take is as if it had not been, and so is all that follows from it: that
+// is committed later.
+const beginTaking = `SELECT set_config('synchronous_commit', 'off', true),
+    CASE WHEN $1 THEN pg_advisory_xact_lock(hashtext('importer.claim')) END`
 
 // dateRows dates the rows that clients left without a date: these sort before every
 // stage of their order. Those that wait keep their place; one that its client still
