@@ -7,8 +7,9 @@ import (
 )
 
 // slots are the workers. While orders end within milliseconds, what an agent waits for
-// is the database: then as many again are taken up ahead, so that a worker that is
-// free has something to do at once. One that waits for a worker all the same goes back.
+// is the database: then as many again, or a few, are taken up ahead, so that a worker
+// that is free has something to do at once, and that many share a transaction. One that
+// waits for a worker all the same goes back.
 type slots struct {
 	workers int
 	used    chan struct{}
@@ -19,6 +20,7 @@ const (
 	briskTime = 10 * time.Millisecond  // orders that take less are taken up ahead
 	aheadTime = 100 * time.Millisecond // what such an order waits for a worker at most
 	slowTime  = time.Second            // longer ones count as this
+	fewAhead  = 8
 )
 
 func newSlots(workers int) *slots {
@@ -30,7 +32,7 @@ func newSlots(workers int) *slots {
 // capacity is how many orders may be taken up at the same time.
 func (s *slots) capacity() int {
 	if s.pace.Load() < int64(briskTime) {
-		return 2 * s.workers
+		return s.workers + max(s.workers, fewAhead)
 	}
 	return s.workers
 }

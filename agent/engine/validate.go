@@ -90,6 +90,7 @@ func checkNames(o *order.Order) error {
 func (r *run) decide(f *tracking.File, state tracking.FileState, reason string) {
 	f.State, f.Reason = state, reason
 	r.unsaved = append(r.unsaved, *f)
+	f.Filesets, f.Images, f.Plates = nil, nil, nil // needed no more: there can be very many files
 }
 
 // failures sums up the files that failed, or is nil.

@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	agentWorkers = 2
+	agentWorkers = 1 // more fill the processors at once
 	importTime   = time.Millisecond
 )
 
