@@ -94,8 +94,8 @@ func below(dir, path string) bool {
 
 func (f *file) bounds(src *source, c *Config) error {
 	const (
-		mostWorkers  = 500 // each has a connection to the database
-		mostAttempts = 20  // the pauses between them add up to half a day
+		mostWorkers  = 500
+		mostAttempts = 20 // the pauses between them add up to half a day
 	)
 	if c.Workers > mostWorkers {
 		return src.bad("max_workers", "is %d: it has to be between 1 and %d", c.Workers, mostWorkers)
@@ -103,10 +103,11 @@ func (f *file) bounds(src *source, c *Config) error {
 	if c.MaxAttempts > mostAttempts {
 		return src.bad("max_attempts", "is %d: it has to be between 1 and %d", c.MaxAttempts, mostAttempts)
 	}
-	for name, timeout := range map[string]time.Duration{"check_timeout": c.CheckTimeout, "import_timeout": c.ImportTimeout} {
-		if timeout < time.Second {
-			return src.bad(name, "is %s: it has to be at least a second", timeout)
-		}
+	if c.CheckTimeout < time.Second {
+		return src.bad("check_timeout", "is %s: it has to be at least a second", c.CheckTimeout)
+	}
+	if c.ImportTimeout < time.Second {
+		return src.bad("import_timeout", "is %s: it has to be at least a second", c.ImportTimeout)
 	}
 	if c.Retention != 0 && c.Retention < 24*time.Hour {
 		return src.bad("retention", "is %s: it has to be at least 24h, or 0 to keep everything", c.Retention)

@@ -13,8 +13,8 @@ import (
 // newRound has all of an order done again; one that was forgotten is known again.
 const newRound = `
 WITH forgotten AS (DELETE FROM importer.files WHERE order_uuid = $1)
-INSERT INTO importer.orders AS o (uuid, import_id, attempt, state, ended_at, round)
-VALUES ($1, $2, 0, 'failed', clock_timestamp(), (1000000 * extract(epoch FROM clock_timestamp()))::bigint)
+INSERT INTO importer.orders AS o (uuid, import_id, attempt, state, round)
+VALUES ($1, $2, 0, 'failed', (1000000 * extract(epoch FROM clock_timestamp()))::bigint)
 ON CONFLICT (uuid) DO UPDATE SET round = greatest(o.round + 1, excluded.round)`
 
 // Retry asks for another attempt at an order that has ended, by a new pending

@@ -41,9 +41,9 @@ func carriedOut(t *testing.T) *site {
 }
 
 const (
-	addFileset = `INSERT INTO importer.repository_filesets (order_uuid, source_key, source, prefix_id, link, container_type, container_id)
-		VALUES ('o', $2::text::bytea, '/data/a.tif', $1::text::bigint, 'ada_' || $1::text || '/a.tif', 'Dataset', 1)`
-	addImage = `INSERT INTO importer.repository_images (fileset_id, name) VALUES ($1, 'a.tif')`
+	addFileset = `INSERT INTO importer.repository_filesets (id, order_uuid, source_key, source, link, container_type, container_id)
+		VALUES ($1::text::bigint, 'o', $2::text::bytea, '/data/a.tif', 'ada_' || $1::text || '/a.tif', 'Dataset', 1)`
+	addImage = `INSERT INTO importer.repository_images (id, fileset_id, name) VALUES (nextval('importer.repository_ids'), $1, 'a.tif')`
 )
 
 func (s *site) exec(t *testing.T, query string, args ...any) {

@@ -49,3 +49,14 @@ SELECT i.uuid, CASE WHEN i.held THEN 'held' WHEN i.parked THEN 'parked' ELSE 'pe
        p."timestamp", NULL, NULL, 0, '', false, NULL, NULL, NULL, NULL, NULL, NULL, -i.rank::int
 FROM importer.inbox i
 LEFT JOIN public.imports p ON p.id = i.import_id;
+
+-- An order that was forgotten is known again, without an attempt, once all of it is asked for anew.
+CREATE OR REPLACE VIEW importer.recent_attempts AS
+SELECT o.uuid, o.attempt, o.state, p.group_name, p.user_name, p.destination_type, p.destination_id,
+       o.queued_at, o.started_at, o.ended_at,
+       extract(epoch FROM o.started_at - o.queued_at) AS wait_seconds,
+       extract(epoch FROM o.ended_at - o.started_at) AS run_seconds,
+       o.tries, o.crashes, o.reason
+FROM importer.orders o
+LEFT JOIN public.imports p ON p.id = o.import_id AND p.uuid = o.uuid
+WHERE o.queued_at > now() - interval '31 days' AND o.attempt > 0;
