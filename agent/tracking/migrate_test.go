@@ -2,6 +2,7 @@ package tracking_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"log/slog"
 	"testing"
 
@@ -10,6 +11,8 @@ import (
 
 	"biomero-importer/agent/tracking"
 	"biomero-importer/agent/tracking/trackingtest"
+	"biomero-importer/importer"
+	"biomero-importer/importer/repository"
 )
 
 // pluginTables is what the web plugin makes when it comes first: no version
@@ -125,4 +128,33 @@ func TestOpen_doesNotShowThePassword(t *testing.T) {
 	_, err := tracking.Open(t.Context(), "postgres://ada:hunter2@127.0.0.1:1/db?connect_timeout=1", 2)
 	require.Error(t, err)
 	require.NotContains(t, err.Error(), "hunter2")
+}
+
+// What the repository holds keeps its numbers, and new ones follow them.
+func TestMigrate_keepsTheCatalog(t *testing.T) {
+	t.Parallel()
+	url := trackingtest.EmptyURL(t)
+	f := fixture{Store: open(t, url), t: t}
+	require.NoError(t, tracking.MigrateTo(t.Context(), url, 7))
+	id := f.insert(`["/data/a.tif", "/data/b.tif"]`)
+	key := sha256.Sum256([]byte("/data/a.tif\x00ada\x00Demo\x00Dataset\x00151"))
+	f.exec(`INSERT INTO importer.repository_prefixes (id, prefix) VALUES (3, 'ada_1/2026-11/25/10-00-00.000')`)
+	f.exec(`INSERT INTO importer.repository_filesets (id, order_uuid, source_key, source, prefix_id, link, container_type, container_id)
+		VALUES (40, $1, $2, '/data/a.tif', 3, 'ada_1/2026-11/25/10-00-00.000/a.tif', 'Dataset', 151)`, id, key[:])
+	f.exec(`INSERT INTO importer.repository_images (id, fileset_id, name) VALUES (70, 40, 'a.tif')`)
+	require.NoError(t, tracking.Migrate(t.Context(), url, slog.New(slog.DiscardHandler)))
+	made, err := f.Catalog().Record(t.Context(), repository.Import{
+		Order: id, User: "ada", Group: "Demo", Type: importer.Dataset, Container: 151, Prefix: "ada_1/2026-11/25/11-00-00.000",
+		Sources: []repository.Source{
+			{Path: "/data/a.tif", Link: "a.tif", Images: []string{"a.tif"}},
+			{Path: "/data/b.tif", Link: "b.tif", Images: []string{"b.tif"}},
+		},
+	})
+	require.NoError(t, err)
+	require.Equal(t, repository.Fileset{
+		Source: "/data/a.tif", ID: 40, Images: []int64{70}, Plates: []int64{}, Link: "ada_1/2026-11/25/10-00-00.000/a.tif",
+	}, made[0])
+	require.Equal(t, "ada_1/2026-11/25/11-00-00.000/b.tif", made[1].Link)
+	require.Greater(t, made[1].ID, int64(70))
+	require.Greater(t, made[1].Images[0], int64(70))
 }
