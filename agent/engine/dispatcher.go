@@ -127,7 +127,11 @@ func (d *dispatcher) look(ctx context.Context, free int) error {
 		return nil
 	}
 	d.waiting, d.looked = nil, time.Now()
-	waiting, err := d.store.Waiting(ctx, d.agent, lookAhead*d.slots.workers)
+	limit := lookAhead * d.slots.workers
+	if free == 0 {
+		limit = 0 // only what is cancelled
+	}
+	waiting, err := d.store.Waiting(ctx, d.agent, limit)
 	if err != nil {
 		return err
 	}

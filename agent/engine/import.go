@@ -48,6 +48,9 @@ func (r *run) importFiles(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
+		if _, late := errors.AsType[*lateError](err); late {
+			return err
+		}
 		if err != nil {
 			passing = err
 		}

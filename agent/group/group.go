@@ -31,11 +31,14 @@ type call[In, Out any] struct {
 // maxTime bounds what one lot may take: all others wait for it.
 const maxTime = time.Minute
 
+// splitTime is how soon a fault of one of a lot shows.
+const splitTime = 3 * time.Second
+
 // New makes a group of up to most calls at a time, with a rest between two lots, in
 // which others may come. do answers each of a lot in
 // its place, within a minute; its error is that of all of them, unless there are
-// several: then each is done again for itself, so that none fails for another's
-// fault. It must not be harmed by being called twice.
+// several and it shows soon: then each is done again for itself, so that none fails
+// for another's fault. It must not be harmed by being called twice.
 func New[In, Out any](most int, rest time.Duration, do func(ctx context.Context, lot []In) ([]Out, error)) *Group[In, Out] {
 	return &Group[In, Out]{max: most, rest: rest, do: do}
 }
@@ -86,8 +89,10 @@ func (g *Group[In, Out]) doAll(ctx context.Context, lot []*call[In, Out]) {
 	for i, c := range lot {
 		ins[i] = c.in
 	}
+	began := time.Now()
 	outs, err := g.try(ctx, ins)
-	if err != nil && len(lot) > 1 {
+	// What took long failed for no fault of one of them.
+	if err != nil && len(lot) > 1 && time.Since(began) < splitTime {
 		for i := range lot {
 			g.doAll(ctx, lot[i:i+1])
 		}

@@ -128,7 +128,9 @@ func (s *Store) PutBack(ctx context.Context, job Job, wait time.Duration, tried 
 			due_at = clock_timestamp() + CASE WHEN cancelled THEN interval '0' ELSE $2 END WHERE uuid = $1`,
 			job.UUID, wait, map[bool]int{true: 1}[tried])
 		batch.Queue(unpark, []string{job.UUID})
-		batch.Queue(`SELECT pg_notify('importer_orders', '')`)
+		if wait == 0 {
+			batch.Queue(`SELECT pg_notify('importer_orders', '')`)
+		}
 	})
 }
 

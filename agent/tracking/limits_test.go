@@ -1,6 +1,8 @@
 package tracking_test
 
 import (
+	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -90,4 +92,56 @@ func TestLimit_cancelledWhileHeldBack(t *testing.T) {
 	f.endAll(works...)
 	require.Empty(t, f.takeFor(1))
 	require.Equal(t, []string{"Import Pending", "Import Failed"}, f.stages("A/ada/2"))
+}
+
+// Agents that resume orders at the same time keep the limit as well.
+func TestLimit_isKeptByAgentsThatResumeAtOnce(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.exec(insertOf, "A", "ada", 8)
+	for _, w := range f.take() {
+		require.NoError(t, f.PutBack(t.Context(), w.Job, 0, true, nil))
+	}
+	for range 8 {
+		var agents sync.WaitGroup
+		var mu sync.Mutex
+		var works []*tracking.Work
+		for n := range 4 {
+			agents.Go(func() {
+				found, _, err := f.Take(t.Context(), tracking.Agent{Name: fmt.Sprintf("agent-%d", n), PerDestination: 1}, 1, nil)
+				if err != nil {
+					t.Error(err)
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				works = append(works, found...)
+			})
+		}
+		agents.Wait()
+		require.Len(t, works, 1)
+		f.endAll(works...)
+	}
+}
+
+func TestRetry_ofAllSurvivesRetention(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	w := f.begun()
+	f.endAll(w)
+	f.exec(`UPDATE importer.orders SET queued_at = now() - interval '9 days', ended_at = now() - interval '8 days'`)
+	require.NoError(t, f.Retry(t.Context(), w.Job.UUID, true))
+	_, err := f.Prune(t.Context(), time.Now())
+	require.NoError(t, err)
+	again := f.take()
+	require.Len(t, again, 1)
+	require.NotZero(t, again[0].Round)
+	require.Equal(t, 2, again[0].Attempt)
+}
+
+func TestRetry_refusesAnOrderThatIsCarriedOutWhateverItsRowsSay(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	w := f.begun()
+	f.exec(`UPDATE public.imports SET stage = 'Import Failed' WHERE uuid = $1 AND stage = 'Import Started'`, w.Job.UUID)
+	require.ErrorContains(t, f.Retry(t.Context(), w.Job.UUID, true), "has not ended")
 }

@@ -16,6 +16,7 @@ func (s *Store) Prune(ctx context.Context, before time.Time) (more bool, err err
 	tag, err := s.pool.Exec(ctx, `
 		WITH old AS (
 			SELECT uuid FROM importer.orders o WHERE state IN ('completed', 'failed') AND ended_at < $1 AND queued_at < $1
+			  AND NOT EXISTS (SELECT FROM importer.inbox i WHERE i.uuid = o.uuid) -- asked for once more
 			ORDER BY queued_at LIMIT $2 FOR UPDATE SKIP LOCKED
 		), requests AS (
 			DELETE FROM importer.requests r USING old WHERE r.uuid = old.uuid

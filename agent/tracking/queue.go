@@ -173,8 +173,10 @@ WITH picked AS (
            (SELECT min(i.placed_at) FROM importer.inbox i WHERE i.uuid = w.uuid) AS placed_at
     FROM (SELECT uuid, min(id) AS first, min(destination) AS destination FROM picked GROUP BY uuid) w
 ), o AS (
-    INSERT INTO importer.orders AS o (uuid, import_id, destination, attempt, state, agent, run, queued_at, started_at)
-    SELECT uuid, import_id, destination, 1, 'running', $5, 1, placed_at, clock_timestamp() FROM wanted
+    INSERT INTO importer.orders AS o (uuid, import_id, destination, attempt, state, agent, run, queued_at, started_at, round)
+    SELECT uuid, import_id, destination, 1, 'running', $5, 1, placed_at, clock_timestamp(),
+           coalesce((SELECT max(f.round) FROM importer.repository_filesets f WHERE f.order_uuid = wanted.uuid), 0) -- of one that was forgotten
+    FROM wanted
     WHERE import_id IS NOT NULL AND fits ORDER BY uuid
     ON CONFLICT (uuid) DO UPDATE SET import_id = excluded.import_id, destination = excluded.destination,
         attempt = o.attempt + 1, state = 'running', agent = $5, run = o.run + 1,
@@ -218,7 +220,7 @@ func (s *Store) Take(ctx context.Context, agent Agent, due int, turns []Share) (
 		batch.Queue("BEGIN")
 		// Before any row is locked. A statement of its own: the snapshots of the next must
 		// be younger than the lock.
-		batch.Queue(beginTaking, len(turns) > 0)
+		batch.Queue(beginTaking, len(turns) > 0 || agent.PerDestination > 0)
 		if agent.PerDestination > 0 {
 			due = min(due, 1) // two could be of one destination
 		}
@@ -252,7 +254,7 @@ func (s *Store) Take(ctx context.Context, agent Agent, due int, turns []Share) (
 // takeTurns keeps agents from taking up the same orders.
 const takeTurns = `SELECT pg_advisory_xact_lock(hashtext('importer.claim'))`
 
-// beginTaking takes that turn where new orders are to be taken up. Lost in a crash of
+// beginTaking takes that turn where new orders are to be taken up, or orders are counted. Lost in a crash of
 // the server, a Take is as if it had not been, and so is all that follows from it: that
 // is committed later.
 const beginTaking = `SELECT set_config('synchronous_commit', 'off', true),

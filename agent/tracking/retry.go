@@ -29,9 +29,17 @@ func (s *Store) Retry(ctx context.Context, uuid string, all bool) error {
 		if _, err := tx.Exec(ctx, takeTurns); err != nil {
 			return err
 		}
+		var state string
+		err := tx.QueryRow(ctx, `SELECT state FROM importer.orders WHERE uuid = $1 FOR UPDATE`, uuid).Scan(&state)
+		if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+			return err
+		}
+		if state == "queued" || state == "running" {
+			return order.Errorf(order.Invalid, "Order %s has not ended: it can be retried once it has.", uuid)
+		}
 		var stage *order.Stage
 		var row *int64
-		err := tx.QueryRow(ctx, `SELECT
+		err = tx.QueryRow(ctx, `SELECT
 			(SELECT stage FROM public.imports WHERE uuid = $1 ORDER BY "timestamp" DESC NULLS LAST, id DESC LIMIT 1),
 			coalesce((SELECT import_id FROM importer.orders WHERE uuid = $1), (SELECT min(id + 0) FROM public.imports WHERE uuid = $1))`,
 			uuid).Scan(&stage, &row)

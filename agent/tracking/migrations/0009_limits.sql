@@ -15,6 +15,8 @@ UPDATE importer.inbox i SET destination = left(p.destination_type, 20) || ' ' ||
 FROM public.imports p WHERE p.id = i.import_id;
 CREATE INDEX inbox_held ON importer.inbox (destination, rank, group_name, user_name, id) WHERE held;
 ALTER TABLE importer.orders ADD COLUMN destination TEXT COLLATE "C" NOT NULL DEFAULT '';
+UPDATE importer.orders o SET destination = left(p.destination_type, 20) || ' ' || left(p.destination_id, 40)
+FROM public.imports p WHERE p.id = o.import_id AND o.state IN ('queued', 'running');
 
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION importer.announce_pending() RETURNS trigger
