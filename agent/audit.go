@@ -16,6 +16,7 @@ import (
 
 // audit is what was found of what is recorded and linked.
 type audit struct {
+	Complete   bool                 `json:"complete"` // it came to its end
 	Violations int                  `json:"violations"`
 	Warnings   int                  `json:"warnings"`
 	Rules      map[string]int       `json:"rules"` // how often each was broken
@@ -166,9 +167,12 @@ func (a *audit) write(b *strings.Builder) {
 			fmt.Fprintf(b, "...    %s: %d more\n", rule, more)
 		}
 	}
-	mark := "ok   "
-	if a.Violations > 0 {
+	mark, end := "ok   ", ""
+	if a.Violations > 0 || !a.Complete {
 		mark = "wrong"
 	}
-	fmt.Fprintf(b, "%s  audit: violations: %d, worth a look: %d\n", mark, a.Violations, a.Warnings)
+	if !a.Complete {
+		end = "; it was broken off: not all was looked at"
+	}
+	fmt.Fprintf(b, "%s  audit: violations: %d, worth a look: %d%s\n", mark, a.Violations, a.Warnings, end)
 }

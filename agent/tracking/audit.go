@@ -34,7 +34,8 @@ type Links func(ctx context.Context, rows iter.Seq2[repository.Row, error]) erro
 // large. A loop over an unindexed table is never one of these.
 const auditSettings = `SET LOCAL enable_seqscan = on; SET LOCAL enable_bitmapscan = on; SET LOCAL enable_hashjoin = on;
 SET LOCAL enable_mergejoin = on; SET LOCAL enable_nestloop = off; SET LOCAL work_mem = '64MB';
-SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL plan_cache_mode = auto`
+SET LOCAL hash_mem_multiplier = 1; SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL plan_cache_mode = auto;
+SET LOCAL statement_timeout = 0`
 
 // Audit hands found each violation of a rule, of which README.md has the list, in
 // the state that the database is in at one moment. It changes nothing, keeps nobody
@@ -115,30 +116,30 @@ ORDER BY string_to_array(s.link, '/') COLLATE "C"`
 func fetchLinks(ctx context.Context, conn *pgx.Conn) iter.Seq2[repository.Row, error] {
 	return func(yield func(repository.Row, error) bool) {
 		for {
+			// All of them before the first is looked at: a slow disk must not keep the
+			// server waiting with the rest.
 			rows, err := conn.Query(ctx, `FETCH 5000 FROM links`)
+			var fetched []repository.Row
 			if err == nil {
-				var r repository.Row
-				count, stopped := 0, false
-				_, err = pgx.ForEachRow(rows, []any{&r.Fileset, &r.Order, &r.Link, &r.Source, &r.Imported, &r.Forgotten}, func() error {
-					count++
-					if stopped = !yield(r, nil); stopped {
-						return errStopped
-					}
-					return nil
+				fetched, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (r repository.Row, err error) {
+					return r, row.Scan(&r.Fileset, &r.Order, &r.Link, &r.Source, &r.Imported, &r.Forgotten)
 				})
-				if stopped || err == nil && count == 0 {
-					return
-				}
 			}
 			if err != nil {
 				yield(repository.Row{}, fmt.Errorf("reading the repository's links: %w", err))
 				return
 			}
+			if len(fetched) == 0 {
+				return
+			}
+			for _, r := range fetched {
+				if !yield(r, nil) {
+					return
+				}
+			}
 		}
 	}
 }
-
-var errStopped = errors.New("no more rows are asked for")
 
 // Unrecorded returns those of some links that the catalog does not hold by now. It
 // reads the whole catalog once: ask for many at a time.

@@ -14,18 +14,20 @@ const idle = `NOT EXISTS (SELECT FROM importer.inbox i WHERE i.uuid = `
 // between two of ours may have been one of ours.
 const auditStages = `
 WITH line AS (
-    SELECT uuid, stage, at, cancelled, id, ours, lag(stage) OVER w AS before, coalesce(lag(at) OVER w, 'infinity') >= ours AS before_ours,
+    SELECT uuid, stage, at, cancelled, id, ours, attempt, lag(stage) OVER w AS before, coalesce(lag(at) OVER w, 'infinity') >= ours AS before_ours,
            count(*) FILTER (WHERE stage = 'Import Pending') OVER w AS asked,
            count(*) FILTER (WHERE stage = 'Import Started' AND at >= ours) OVER w AS begun,
            max(at) FILTER (WHERE stage <> 'Import Pending' AND at >= ours)
                OVER (PARTITION BY uuid ORDER BY id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS latest
-    FROM (SELECT uuid, stage, id, "timestamp" AS at, description = '` + cancelled + `' AS cancelled, ` + ours + ` AS ours FROM public.imports) p
+    FROM (SELECT uuid, stage, id, "timestamp" AS at, description = '` + cancelled + `' AS cancelled, ` + ours + ` AS ours,
+                 (SELECT o.attempt FROM importer.orders o WHERE o.uuid = i.uuid) AS attempt FROM public.imports i) p
     WINDOW w AS (PARTITION BY uuid ORDER BY id)
 ), judged AS (
     SELECT *, CASE
         WHEN stage NOT IN ('Import Pending', 'Import Started', 'Import Preprocessing', 'Import Completed', 'Import Failed') THEN 'stage-unknown'
         WHEN stage = 'Import Pending' THEN NULL
-        WHEN asked = 0 OR stage = 'Import Started' AND begun > asked THEN 'stage-unasked'
+        -- One that is set back to what it is already asks without a row of its own.
+        WHEN asked = 0 OR stage = 'Import Started' AND begun > asked AND begun > attempt THEN 'stage-unasked'
         WHEN latest >= at AND at < '9999-01-01' THEN 'stage-time'
         WHEN NOT before_ours OR stage = 'Import Failed' AND cancelled THEN NULL
         WHEN stage = before THEN 'stage-repeated'
@@ -51,7 +53,8 @@ WITH newest AS (
     WHERE coalesce("timestamp", '-infinity') < '9999-01-01' ORDER BY uuid DESC, "timestamp" DESC NULLS FIRST, id DESC
 ), judged AS (
     SELECT n.uuid, n.stage, o.state, CASE
-        WHEN n.stage = 'Import Pending' AND (o.uuid IS NULL OR o.state IN ('completed', 'failed'))
+        WHEN n.stage = 'Import Pending' AND (o.state IN ('completed', 'failed') OR o.uuid IS NULL AND (n.at >= ` + ours + ` OR
+             (SELECT p.stage FROM public.imports p WHERE p.uuid = n.uuid ORDER BY p.id DESC LIMIT 1) = 'Import Pending'))
           OR n.stage IN ('Import Started', 'Import Preprocessing') AND o.uuid IS NULL AND n.at >= ` + ours + ` THEN 'order-lost'
         WHEN o.state = 'completed' AND n.stage <> 'Import Completed' OR o.state = 'failed' AND n.stage <> 'Import Failed'
           OR o.state IN ('queued', 'running') AND o.started_at IS NOT NULL AND NOT o.cancelled AND n.at IS NOT NULL
@@ -73,8 +76,8 @@ SELECT 'order-state', uuid, CASE
     WHEN state = 'queued' THEN 'it is to be taken up again, and nobody knows when'
     ELSE 'it is running at no agent' END
 FROM importer.orders
-WHERE state = 'failed' AND reason = '' OR state IN ('completed', 'failed') AND ended_at IS NULL
-   OR state = 'queued' AND due_at IS NULL OR state = 'running' AND agent = ''`
+WHERE attempt > 0 AND (state = 'failed' AND reason = '' OR state IN ('completed', 'failed') AND ended_at IS NULL
+   OR state = 'queued' AND due_at IS NULL OR state = 'running' AND agent = '')`
 
 // What is put aside until an attempt ends has to have such an attempt. Of what waits
 // for an hour and has no row, either no agent has had a look or it is paused.

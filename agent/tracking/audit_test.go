@@ -373,3 +373,20 @@ func (f fixture) carryOut(w *tracking.Work) error {
 	}
 	return f.end(end)
 }
+
+// A client may set a row back that is pending already, and ask for all of a forgotten order.
+func TestAudit_allowsWhatLeavesNoRow(t *testing.T) {
+	t.Parallel()
+	f := holding(t)
+	id := f.insert(`["/data/a.tif"]`)
+	f.complete(f.takeOne())
+	f.exec(`UPDATE public.imports SET stage = stage WHERE uuid = $1 AND stage = 'Import Pending'`, id)
+	f.requireSound("set back")
+	f.complete(f.takeOne())
+	f.requireSound("done again")
+	id = f.insert(`["/data/b.tif"]`)
+	f.complete(f.takeOne())
+	f.exec(`DELETE FROM importer.orders WHERE uuid = $1`, id)
+	require.NoError(t, f.Retry(t.Context(), id, true))
+	f.requireSound("forgotten and asked for")
+}
