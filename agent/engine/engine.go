@@ -188,9 +188,9 @@ func (e *Engine) drain(ctx context.Context, cancelJobs func(), idle <-chan struc
 	}
 }
 
-// cancelGrace is how long cancelled orders have to return: longer than it takes to
-// notice that what the database was asked last is never answered.
-const cancelGrace = 20 * time.Second
+// cancelGrace is how long cancelled orders have to return. What the database was asked
+// and never answers may take longer: that is given up, and resumed as after a crash.
+const cancelGrace = 10 * time.Second
 
 // watch returns when the lock is lost or ctx ends.
 func watch(ctx context.Context, hold *tracking.Hold) error {
