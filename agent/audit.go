@@ -16,7 +16,8 @@ import (
 
 // audit is what was found of what is recorded and linked.
 type audit struct {
-	Complete   bool                 `json:"complete"` // it came to its end
+	Complete   bool                 `json:"complete"`        // it came to its end
+	Error      string               `json:"error,omitempty"` // why it did not
 	Violations int                  `json:"violations"`
 	Warnings   int                  `json:"warnings"`
 	Rules      map[string]int       `json:"rules"` // how often each was broken
@@ -167,12 +168,13 @@ func (a *audit) write(b *strings.Builder) {
 			fmt.Fprintf(b, "...    %s: %d more\n", rule, more)
 		}
 	}
-	mark, end := "ok   ", ""
-	if a.Violations > 0 || !a.Complete {
-		mark = "wrong"
+	counts := fmt.Sprintf("violations: %d, worth a look: %d", a.Violations, a.Warnings)
+	switch {
+	case !a.Complete:
+		fmt.Fprintf(b, "wrong  audit: not finished: %s; before that, %s\n", printable(a.Error), counts)
+	case a.Violations > 0:
+		fmt.Fprintf(b, "wrong  audit: %s\n", counts)
+	default:
+		fmt.Fprintf(b, "ok     audit: %s\n", counts)
 	}
-	if !a.Complete {
-		end = "; it was broken off: not all was looked at"
-	}
-	fmt.Fprintf(b, "%s  audit: violations: %d, worth a look: %d%s\n", mark, a.Violations, a.Warnings, end)
 }

@@ -143,7 +143,9 @@ func (a *app) examine(ctx context.Context, o doctorOptions, c *checkup) error {
 		if err == nil && o.audit {
 			c.Audit = &audit{most: o.most}
 			fault = c.Audit.run(ctx, store, settings, there)
-			c.Audit.Complete = fault == nil
+			if c.Audit.Complete = fault == nil; fault != nil {
+				c.Audit.Error = logging.Mask(fault.Error())
+			}
 		}
 		return nil
 	})

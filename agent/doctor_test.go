@@ -22,6 +22,8 @@ type examination struct {
 		Detail string `json:"detail"`
 	} `json:"checks"`
 	Audit *struct {
+		Complete   bool                 `json:"complete"`
+		Error      string               `json:"error"`
 		Violations int                  `json:"violations"`
 		Rules      map[string]int       `json:"rules"`
 		Found      []tracking.Violation `json:"found"`
@@ -43,6 +45,7 @@ func TestDoctor_auditsWhatAServiceHasDone(t *testing.T) {
 		t.Helper()
 		e, status := s.examine("--audit")
 		require.Zero(t, status, "%s: %v", when, e)
+		require.True(t, e.Audit.Complete, when)
 		require.Zero(t, e.Audit.Violations, when)
 		require.Empty(t, e.Audit.Found, when)
 	}
@@ -129,6 +132,22 @@ func TestDoctor_tellsOfEachViolation(t *testing.T) {
 	e, status = s.examine("--audit")
 	require.Equal(t, 5, status)
 	require.Equal(t, map[string]int{"disk-folder": 1, "order-stage": 1}, e.Audit.Rules, "said once")
+}
+
+// An audit that ends early has found nothing to be well.
+func TestDoctor_saysThatAnAuditWasNotFinished(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	_, err := s.store.Pool().Exec(t.Context(), `DROP TABLE importer.reports CASCADE`)
+	require.NoError(t, err)
+	e, status := s.examine("--audit")
+	require.Equal(t, 2, status, "these are not the tables of this program")
+	require.False(t, e.Audit.Complete)
+	require.Contains(t, e.Audit.Error, "reports")
+	out, _, status := s.run("doctor", "--audit")
+	require.Equal(t, 2, status, "these are not the tables of this program")
+	require.Contains(t, out, "\nwrong  audit: not finished: ")
+	require.NotContains(t, out, "ok     audit")
 }
 
 func TestDoctor_saysWhatIsWrong(t *testing.T) {
