@@ -37,6 +37,12 @@ SET LOCAL enable_mergejoin = on; SET LOCAL enable_nestloop = off; SET LOCAL work
 SET LOCAL hash_mem_multiplier = 1; SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL plan_cache_mode = auto;
 SET LOCAL statement_timeout = 0`
 
+// noTimeouts lifts the time limits that a role or a database may have: not every
+// server knows all of them. The links are fetched once the transaction has ended, and
+// the session rests while a slow disk is looked at.
+const noTimeouts = `SELECT set_config(name, '0', false) FROM pg_settings
+WHERE name IN ('statement_timeout', 'transaction_timeout', 'idle_in_transaction_session_timeout', 'idle_session_timeout')`
+
 // Audit hands found each violation of a rule, of which README.md has the list, in
 // the state that the database is in at one moment. It changes nothing, keeps nobody
 // waiting and remembers little. links, if any, follows once the database is no
@@ -50,6 +56,9 @@ func (s *Store) Audit(ctx context.Context, found func(Violation) error, links Li
 	// A cursor outlives its transaction, not its connection.
 	conn := pooled.Hijack()
 	defer func() { err = errors.Join(err, conn.Close(context.WithoutCancel(ctx))) }()
+	if _, err := conn.Exec(ctx, noTimeouts); err != nil {
+		return classified("auditing the database", err)
+	}
 	err = pgx.BeginTxFunc(ctx, conn, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, auditSettings); err != nil {
 			return classified("auditing the database", err)

@@ -232,6 +232,9 @@ func TestAudit_findsNothingInWhatIsAllowed(t *testing.T) {
 				f.exec(`INSERT INTO public.imports (group_name, user_name, destination_id, destination_type, stage, uuid, "timestamp", files)
 					VALUES ('Demo', 'ada', '151', 'Dataset', $2, 'old', '2024-01-01'::timestamptz + $1 / 2 * interval '1 second', $3)`, n, stage, two)
 			}
+			f.exec(`INSERT INTO public.imports (group_name, user_name, destination_id, destination_type, stage, uuid, "timestamp", files)
+				SELECT 'Demo', 'ada', '151', 'Dataset', stage, 'ended', at::timestamptz, $1
+				FROM (VALUES (1, 'Import Pending', '2024-01-03'), (2, 'Import Completed', '2024-01-02')) v (n, stage, at) ORDER BY n`, two)
 			f.exec(`DELETE FROM importer.inbox`)
 			step("found")
 			f.exec(insertPending, "old", two)
