@@ -35,7 +35,8 @@ func (a *app) doctorCommand() *cobra.Command {
 With --audit, also check all that is recorded in the database and linked in the
 repository against the rules that the service keeps to. An audit changes nothing and
 can be made while the service runs: orders that are under way break no rule. It reads
-every table once and looks at every link. agent/tracking/README.md lists the rules.
+every table several times and looks at every link. agent/tracking/README.md lists the
+rules.
 
 ` + exitCodes,
 		Example: `  biomero-importer doctor

@@ -22,8 +22,10 @@ type Violation struct {
 }
 
 // warnings are the rules that are broken for a while when an agent dies, rests or
-// waits, or by what retention has forgotten.
-var warnings = map[string]bool{"agent-gone": true, "inbox-gone": true, "report-late": true}
+// waits, by what was changed by hand, or by what retention has forgotten.
+var warnings = map[string]bool{
+	"agent-gone": true, "inbox-gone": true, "inbox-late": true, "report-late": true, "catalog-left": true, "catalog-again": true,
+}
 
 // Links is handed every link that the catalog of the repository backend holds, in
 // the order that repository.Compare asks for.

@@ -108,6 +108,10 @@ func TestAudit_findsWhatIsPlanted(t *testing.T) {
 			s.exec(`DELETE FROM public.imports WHERE uuid = $1`, s.waiting)
 			s.exec(`UPDATE importer.inbox SET placed_at = now() - interval '2 hours'`)
 		}, "inbox-gone waiting"},
+		"waiting for days": {func(s site) { s.exec(`UPDATE importer.inbox SET placed_at = now() - interval '2 days'`) }, "inbox-late waiting"},
+		"held for days by nobody": {func(s site) {
+			s.exec(`UPDATE importer.inbox SET placed_at = now() - interval '2 days', parked = true, held = true, destination = 'x'`)
+		}, "inbox-late waiting"},
 
 		"an imported file of nothing": {func(s site) {
 			s.exec(`UPDATE importer.files SET images = '{}', plates = '{}' WHERE order_uuid = $1 AND ordinal = 1`, s.completed)
@@ -149,6 +153,16 @@ func TestAudit_findsWhatIsPlanted(t *testing.T) {
 				SELECT nextval('importer.repository_ids'), order_uuid, 'x', source, link || '2', container_type, container_id FROM importer.repository_filesets
 				WHERE order_uuid = $1 ORDER BY id LIMIT 1 RETURNING id) INSERT INTO importer.repository_images (id, fileset_id, name) SELECT 9999, id, 'x' FROM f`, s.completed)
 		}, "catalog-twice completed; catalog-orphan completed"},
+		"a file imported twice, by attempts": {func(s site) {
+			s.exec(`WITH f AS (INSERT INTO importer.repository_filesets (id, order_uuid, source_key, source, link, container_type, container_id)
+				SELECT nextval('importer.repository_ids'), order_uuid, 'x', source, link || '2', container_type, container_id FROM importer.repository_filesets
+				WHERE order_uuid = $1 ORDER BY id LIMIT 1 RETURNING id) INSERT INTO importer.repository_images (id, fileset_id, name) SELECT 9999, id, 'x' FROM f`, s.completed)
+			s.exec(`UPDATE importer.orders SET attempt = 2 WHERE uuid = $1`, s.completed)
+		}, "catalog-again completed"},
+		"a file that is left of a run": {func(s site) {
+			s.exec(`DELETE FROM importer.files WHERE order_uuid = $1 AND ordinal = 0`, s.completed)
+			s.exec(`UPDATE importer.orders SET run = 2 WHERE uuid = $1`, s.completed)
+		}, "file-missing completed; catalog-left completed"},
 		"an empty fileset": {func(s site) {
 			s.exec(`INSERT INTO importer.repository_filesets (id, order_uuid, source_key, source, link, container_type, container_id)
 				SELECT nextval('importer.repository_ids'), order_uuid, 'x', 'y', link || '2', container_type, container_id FROM importer.repository_filesets

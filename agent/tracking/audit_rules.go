@@ -80,7 +80,8 @@ WHERE attempt > 0 AND (state = 'failed' AND reason = '' OR state IN ('completed'
    OR state = 'queued' AND due_at IS NULL OR state = 'running' AND agent = '')`
 
 // What is put aside until an attempt ends has to have such an attempt. Of what waits
-// for an hour and has no row, either no agent has had a look or it is paused.
+// for an hour and has no row, either no agent has had a look or it is paused. What
+// waits for a day finds no agent, or too many others before it.
 const auditInbox = `
 SELECT 'inbox-parked', i.uuid, format('what waits as %s since %s waits for an attempt to end, and there is none', i.id, i.placed_at)
 FROM importer.inbox i
@@ -88,7 +89,12 @@ WHERE i.parked AND NOT i.held AND NOT EXISTS (SELECT FROM importer.orders o WHER
 UNION ALL
 SELECT 'inbox-gone', i.uuid, format('its row %s waits since %s, and has been deleted', i.import_id, i.placed_at)
 FROM importer.inbox i
-WHERE i.placed_at < statement_timestamp() - interval '1 hour' AND NOT EXISTS (SELECT FROM public.imports p WHERE p.uuid = i.uuid)`
+WHERE i.placed_at < statement_timestamp() - interval '1 hour' AND NOT EXISTS (SELECT FROM public.imports p WHERE p.uuid = i.uuid)
+UNION ALL
+SELECT 'inbox-late', s.uuid, format('its row %s waits since %s, and nothing keeps it back', s.import_id, s.placed_at)
+FROM importer.inbox s
+WHERE s.placed_at < statement_timestamp() - interval '1 day' AND EXISTS (SELECT FROM public.imports p WHERE p.uuid = s.uuid) AND ` + isOpen + `
+  AND (NOT s.parked OR s.held AND s.destination NOT IN (SELECT o.destination FROM importer.orders o WHERE o.state = 'running'))`
 
 // Locks are as they are now, so that an order which ended meanwhile may show here.
 const auditAgents = `

@@ -168,6 +168,19 @@ func TestAudit_findsNothingInWhatIsAllowed(t *testing.T) {
 			f.complete(f.takeOne())
 			step("for another user")
 		},
+		"waiting for days": func(f fixture, step func(string)) {
+			f.insert(two)
+			w := f.takeOne()
+			f.insert(two)
+			f.exec(`UPDATE importer.inbox SET placed_at = now() - interval '2 days'`)
+			require.NoError(f.t, f.Pause(f.t.Context(), "", "ada"))
+			step("paused")
+			require.NoError(f.t, f.Resume(f.t.Context(), "", "ada"))
+			f.exec(`UPDATE importer.inbox SET parked = true, held = true`)
+			step("held while another goes into its destination")
+			f.exec(`UPDATE importer.inbox SET placed_at = now()`)
+			f.complete(w)
+		},
 		"cancelled": func(f fixture, step func(string)) {
 			id := f.insert(two)
 			require.NoError(f.t, f.Cancel(f.t.Context(), id))
