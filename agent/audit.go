@@ -95,6 +95,9 @@ func (a *audit) fault(ctx context.Context, store *tracking.Store, f repository.F
 		v.What = fmt.Sprintf("the link %s of fileset %d should lead to %s, and is %s", f.Link, f.Row.Fileset, f.Row.Source, f.Is)
 	case repository.LinkShared:
 		v.What = fmt.Sprintf("the link %s of fileset %d is another's too", f.Link, f.Row.Fileset)
+	case repository.Leftover:
+		v.Warning = true
+		v.What = f.Link + " is a file that a client of the filesystem has left"
 	case repository.NoLink:
 		v.What = fmt.Sprintf("%s is no link that an import has made (%s)", f.Link, f.Is)
 	}

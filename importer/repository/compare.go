@@ -34,6 +34,7 @@ const (
 	LinkShared     FaultKind = "shared"     // two filesets have the same link
 	LinkUnrecorded FaultKind = "unrecorded" // no row had the link when it was looked for
 	NoLink         FaultKind = "stray"      // something that no import makes
+	Leftover       FaultKind = "leftover"   // a file that clients of network filesystems leave anywhere
 )
 
 // Fault is a place where the repository's folder and the catalog disagree.
@@ -85,6 +86,16 @@ func Compare(ctx context.Context, dir string, rows iter.Seq2[Row, error], found 
 // lostFound is in every folder that a filesystem of its own is mounted at.
 const lostFound = "lost+found"
 
+// isLeftover reports whether NFS, SMB, macOS or Windows leave files of such a name.
+func isLeftover(base string) bool {
+	for _, begin := range []string{".nfs", ".smbdelete", "._"} {
+		if strings.HasPrefix(base, begin) {
+			return true
+		}
+	}
+	return base == ".DS_Store" || strings.EqualFold(base, "Thumbs.db")
+}
+
 // comparison is a walk in progress.
 type comparison struct {
 	root  *os.Root
@@ -127,6 +138,8 @@ func (c *comparison) entry(name string, entry fs.DirEntry) error {
 	}
 	recorded := c.more && c.row.Link == name
 	switch {
+	case entry.Type().IsRegular() && !recorded && isLeftover(entry.Name()):
+		return c.found(Fault{Kind: Leftover, Link: name})
 	case entry.Type() != fs.ModeSymlink && (!recorded || !c.row.Imported):
 		if err := c.found(Fault{Kind: NoLink, Link: name, Is: entry.Type().String()}); err != nil {
 			return err

@@ -144,6 +144,18 @@ func TestCompare_findsEachFault(t *testing.T) {
 			plant: func(path string, _ *repository.Row) error { return os.WriteFile(path+".tmp", nil, 0o600) },
 			kind:  repository.NoLink, link: name + ".tmp", is: "----------",
 		},
+		"a file that a client left": {
+			plant: func(path string, _ *repository.Row) error {
+				return os.WriteFile(filepath.Join(filepath.Dir(path), ".nfs0001"), nil, 0o600)
+			},
+			kind: repository.Leftover, link: prefix + "a/.nfs0001",
+		},
+		"a link of such a name": {
+			plant: func(path string, _ *repository.Row) error {
+				return os.Symlink("/data/b.tif", filepath.Join(filepath.Dir(path), "._b.tif"))
+			},
+			kind: repository.LinkUnrecorded, link: prefix + "a/._b.tif",
+		},
 		"a file where a link is to be made": {
 			plant: func(path string, r *repository.Row) error {
 				r.Imported = false
