@@ -23,19 +23,28 @@ type audit struct {
 	Rules      map[string]int       `json:"rules"` // how often each was broken
 	Found      []tracking.Violation `json:"found"` // the first of each rule
 
-	most   int
-	faults []repository.Fault // links that no row had when they were looked at
+	// Unseen says why the repository's links were not looked at, if they should have been.
+	Unseen string `json:"unseen,omitempty"`
+
+	most       int
+	repository presence
+	faults     []repository.Fault // links that no row had when they were looked at
 }
 
 // run compares the database with itself and, where the repository backend imports,
 // with the links below its folder.
-func (a *audit) run(ctx context.Context, store *tracking.Store, c *config.Config, there bool) error {
+func (a *audit) run(ctx context.Context, store *tracking.Store, c *config.Config) error {
 	a.Rules, a.Found = map[string]int{}, []tracking.Violation{}
 	var links tracking.Links
 	if c.Backend == config.Repository {
 		links = func(ctx context.Context, rows iter.Seq2[repository.Row, error]) error {
-			if !there {
+			switch a.repository {
+			case absent:
 				return a.nowhere(rows)
+			case unread:
+				a.Unseen = "the repository's folder cannot be read: no link was looked at"
+				return nil
+			case present:
 			}
 			err := repository.Compare(ctx, c.Repository.Dir, rows, func(f repository.Fault) error { return a.fault(ctx, store, f) })
 			if err != nil {
@@ -175,6 +184,8 @@ func (a *audit) write(b *strings.Builder) {
 	switch {
 	case !a.Complete:
 		fmt.Fprintf(b, "wrong  audit: not finished: %s; before that, %s\n", printable(a.Error), counts)
+	case a.Unseen != "":
+		fmt.Fprintf(b, "wrong  audit: %s; of the rest, %s\n", a.Unseen, counts)
 	case a.Violations > 0:
 		fmt.Fprintf(b, "wrong  audit: %s\n", counts)
 	default:

@@ -7,8 +7,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 
 	"biomero-importer/agent/config"
 	"biomero-importer/agent/logging"
@@ -121,7 +124,12 @@ func (a *app) examine(ctx context.Context, o doctorOptions, c *checkup) error {
 		err = &order.Error{Class: order.Invalid, Reason: err.Error(), Err: err}
 	}
 	c.add("base_dir", settings.BaseDir, err)
-	there := false
+	if err == nil && slices.Contains(settings.Roles, config.Watch) {
+		c.watched(settings)
+	}
+	c.written("state_dir", settings.StateDir)
+	c.written("logs", settings.OrderLogs())
+	there := unread
 	if settings.Backend == config.Repository {
 		there = c.repository(settings.Repository.Dir)
 	}
@@ -142,8 +150,8 @@ func (a *app) examine(ctx context.Context, o doctorOptions, c *checkup) error {
 		server, tables, err := store.Version(ctx)
 		c.add("database", fmt.Sprintf("PostgreSQL %s, version %d of the tables", server, tables), err)
 		if err == nil && o.audit {
-			c.Audit = &audit{most: o.most}
-			fault = c.Audit.run(ctx, store, settings, there)
+			c.Audit = &audit{most: o.most, repository: there}
+			fault = denied(c.Audit.run(ctx, store, settings))
 			if c.Audit.Complete = fault == nil; fault != nil {
 				c.Audit.Error = logging.Mask(fault.Error())
 			}
@@ -162,13 +170,75 @@ func missing(path string) bool {
 	return errors.Is(err, fs.ErrNotExist)
 }
 
-// repository looks for the folder of the repository, and reports whether it is there.
-func (c *checkup) repository(dir string) bool {
+// presence says what is known of the repository's folder.
+type presence int
+
+const (
+	unread  presence = iota // it cannot be read, or nothing imports into it
+	absent                  // it is not there
+	present                 // it can be read
+)
+
+// repository looks at the folder of the repository.
+func (c *checkup) repository(dir string) presence {
 	if missing(dir) {
-		c.add("repository", dir+", which is made at the first start", nil)
-		return false
+		c.add("repository", dir+", which is made at the first start", writable(dir))
+		return absent
 	}
-	_, err := os.ReadDir(dir)
-	c.add("repository", dir, err)
-	return err == nil
+	if _, err := os.ReadDir(dir); err != nil {
+		c.add("repository", dir, denied(err))
+		return unread
+	}
+	c.add("repository", dir, writable(dir))
+	return present
+}
+
+func (c *checkup) written(name, dir string) { c.add(name, dir, writable(dir)) }
+
+// watched looks for the folders that the rules spell out: what lies below them may
+// come later.
+func (c *checkup) watched(settings *config.Config) {
+	told := map[string]bool{}
+	for _, rule := range settings.Rules {
+		root := rule.Path
+		if spelled, _, captures := strings.Cut(root, "{"); captures {
+			root = filepath.Dir(spelled)
+		}
+		if told[root] {
+			continue
+		}
+		told[root] = true
+		_, err := os.ReadDir(root)
+		if errors.Is(err, fs.ErrNotExist) {
+			err = &order.Error{Class: order.Invalid, Reason: "the watched folder " + root + " is not there", Err: err}
+		}
+		c.add("watch", root, denied(err))
+	}
+}
+
+// writable says why this user cannot write into a folder, or make it where it is
+// missing.
+func writable(dir string) error {
+	for missing(dir) && dir != filepath.Dir(dir) {
+		dir = filepath.Dir(dir)
+	}
+	info, err := os.Stat(dir)
+	switch {
+	case err != nil:
+		return denied(err)
+	case !info.IsDir():
+		return &order.Error{Class: order.Invalid, Reason: dir + " is not a folder"}
+	}
+	if err := unix.Access(dir, unix.W_OK|unix.X_OK); err != nil {
+		return denied(&fs.PathError{Op: "writing into", Path: dir, Err: err})
+	}
+	return nil
+}
+
+// denied classifies a lack of rights.
+func denied(err error) error {
+	if errors.Is(err, fs.ErrPermission) {
+		return &order.Error{Class: order.Denied, Reason: err.Error(), Err: err}
+	}
+	return err
 }

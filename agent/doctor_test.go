@@ -24,6 +24,7 @@ type examination struct {
 	Audit *struct {
 		Complete   bool                 `json:"complete"`
 		Error      string               `json:"error"`
+		Unseen     string               `json:"unseen"`
 		Violations int                  `json:"violations"`
 		Rules      map[string]int       `json:"rules"`
 		Found      []tracking.Violation `json:"found"`
@@ -168,8 +169,15 @@ func TestDoctor_saysWhatIsWrong(t *testing.T) {
 			s.configure("")
 		}, "database", 2},
 		"repository": {func(s *site) {
-			require.NoError(s.t, os.WriteFile(s.path("state"), nil, 0o600))
+			require.NoError(s.t, os.MkdirAll(s.path("state"), 0o755))
+			require.NoError(s.t, os.WriteFile(s.path("state", "repository"), nil, 0o600))
 		}, "repository", 1},
+		"no folder below a file": {func(s *site) {
+			require.NoError(s.t, os.WriteFile(s.path("logs"), nil, 0o600))
+		}, "logs", 2},
+		"a watched folder": {func(s *site) {
+			s.configure("  - path: " + s.path("data", "away") + "\n")
+		}, "watch", 2},
 		"nothing yet": {func(s *site) {
 			s.url = "embedded"
 			s.configure("")
@@ -181,9 +189,17 @@ func TestDoctor_saysWhatIsWrong(t *testing.T) {
 			tc.settings(s)
 			e, status := s.examine("--audit")
 			require.Equal(t, tc.status, status, e)
+			var wrong []string
 			for _, c := range e.Checks {
-				require.Equal(t, c.Name != tc.wrong, c.OK, c)
+				if !c.OK {
+					wrong = append(wrong, c.Name)
+				}
 				require.NotContains(t, c.Detail, "hunter2")
+			}
+			require.Equal(t, strings.Fields(tc.wrong), append([]string{}, wrong...))
+			if e.Audit != nil {
+				require.Equal(t, tc.wrong == "repository", e.Audit.Unseen != "", e)
+				require.Zero(t, e.Audit.Violations, "what cannot be read is not said to be missing")
 			}
 			_, errs, _ := s.run("doctor")
 			require.Empty(t, errs, "it is told as a check")
