@@ -406,3 +406,26 @@ func TestAudit_allowsWhatLeavesNoRow(t *testing.T) {
 	require.NoError(t, f.Retry(t.Context(), id, true))
 	f.requireSound("forgotten and asked for")
 }
+
+// A session that rests while a slow disk is looked at is ended for no limit of its role.
+func TestAudit_outlastsTheLimitsOfItsRole(t *testing.T) {
+	t.Parallel()
+	f := holding(t)
+	f.insert(`["/data/a.tif"]`)
+	f.complete(f.takeOne())
+	f.exec(`DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET idle_session_timeout = ''100ms''', current_database()); END $$`)
+	f.Pool().Reset()
+	fetched := 0
+	err := f.Audit(t.Context(), func(tracking.Violation) error { return nil }, func(_ context.Context, links iter.Seq2[repository.Row, error]) error {
+		time.Sleep(500 * time.Millisecond)
+		for _, err := range links {
+			if err != nil {
+				return err
+			}
+			fetched++
+		}
+		return nil
+	})
+	require.NoError(t, err)
+	require.Equal(t, 1, fetched)
+}
