@@ -18,7 +18,7 @@ const lockEvery = 500 * time.Millisecond
 // stopped what it does by the end, see session.
 const graceTime = lockEvery + tracking.CheckTime + 3*time.Second
 
-// rescuer finds the orders of agents that are gone.
+// rescuer finds the orders of agents that are gone, and those that wait without need.
 type rescuer struct {
 	store *tracking.Store
 	agent tracking.Agent
@@ -30,15 +30,16 @@ func (r *rescuer) run(ctx context.Context) error {
 	r.since = map[string]time.Time{}
 	for ; ctx.Err() == nil; pause(ctx, time.Second) {
 		n, err := r.rescue(ctx)
-		if err == nil {
-			err = errors.Join(r.store.Release(ctx, r.agent), r.store.Hasten(ctx, longestWait))
-		}
 		if err != nil && ctx.Err() == nil {
 			r.log.WarnContext(ctx, "orders of agents that are gone wait", slog.Any("error", err))
 			clear(r.since) // nobody was seen meanwhile
 		}
 		if n > 0 {
 			r.log.InfoContext(ctx, "resuming orders that were interrupted", slog.Int("orders", n))
+		}
+		err = errors.Join(r.store.Release(ctx, r.agent), r.store.Hasten(ctx, longestWait))
+		if err != nil && ctx.Err() == nil {
+			r.log.WarnContext(ctx, "orders that are kept back wait", slog.Any("error", err))
 		}
 	}
 	return nil
