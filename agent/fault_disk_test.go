@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -45,18 +44,12 @@ func TestFault_diskIsFull(t *testing.T) {
 	audit(t, r)
 }
 
-// asRoot skips the test for people, and in containers, who can neither mount nor make
-// networks. Who has the right to can, or the test fails.
+// asRoot skips the test for people who can neither mount nor make networks. Root
+// can, or the test fails.
 func asRoot(t *testing.T) {
 	t.Helper()
-	status, err := os.ReadFile("/proc/self/status")
-	require.NoError(t, err)
-	_, after, found := strings.Cut(string(status), "\nCapEff:\t")
-	require.True(t, found)
-	rights, err := strconv.ParseUint(strings.Fields(after)[0], 16, 64)
-	require.NoError(t, err)
-	if rights&(1<<unix.CAP_SYS_ADMIN) == 0 {
-		t.Skip("mounting filesystems and making networks needs CAP_SYS_ADMIN")
+	if os.Getuid() != 0 {
+		t.Skip("only root can mount filesystems and make networks")
 	}
 }
 
