@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"iter"
 	"slices"
 	"strings"
@@ -137,23 +136,6 @@ func (a *audit) lookAgain(ctx context.Context, store *tracking.Store) error {
 
 func unrecorded(link string) tracking.Violation {
 	return tracking.Violation{Rule: "disk-" + string(repository.LinkUnrecorded), What: "the catalog does not know of the link " + link}
-}
-
-// write prints a line for each check and each violation that is shown.
-func (c *checkup) write(w io.Writer) error {
-	var b strings.Builder
-	for _, check := range c.Checks {
-		mark := "ok   "
-		if !check.OK {
-			mark = "wrong"
-		}
-		fmt.Fprintf(&b, "%s  %s: %s\n", mark, check.Name, printable(check.Detail))
-	}
-	if c.Audit != nil {
-		c.Audit.write(&b)
-	}
-	_, err := io.WriteString(w, b.String())
-	return err
 }
 
 func (a *audit) write(b *strings.Builder) {

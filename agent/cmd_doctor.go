@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -85,6 +86,23 @@ func (c *checkup) add(name, detail string, err error) {
 	}
 }
 
+// write prints a line for each check and each violation that is shown.
+func (c *checkup) write(w io.Writer) error {
+	var b strings.Builder
+	for _, check := range c.Checks {
+		mark := "ok   "
+		if !check.OK {
+			mark = "wrong"
+		}
+		fmt.Fprintf(&b, "%s  %s: %s\n", mark, check.Name, printable(check.Detail))
+	}
+	if c.Audit != nil {
+		c.Audit.write(&b)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
 func (a *app) runDoctor(ctx context.Context, o doctorOptions) error {
 	c := &checkup{}
 	fault := a.examine(ctx, o, c)
@@ -127,8 +145,8 @@ func (a *app) examine(ctx context.Context, o doctorOptions, c *checkup) error {
 	if err == nil && slices.Contains(settings.Roles, config.Watch) {
 		c.watched(settings)
 	}
-	c.written("state_dir", settings.StateDir)
-	c.written("logs", settings.OrderLogs())
+	c.add("state_dir", settings.StateDir, writable(settings.StateDir))
+	c.add("logs", settings.OrderLogs(), writable(settings.OrderLogs()))
 	there := unread
 	if settings.Backend == config.Repository {
 		there = c.repository(settings.Repository.Dir)
@@ -138,15 +156,7 @@ func (a *app) examine(ctx context.Context, o doctorOptions, c *checkup) error {
 		return nil
 	}
 	var fault error
-	err = withDatabase(ctx, settings, a.quietLog(settings), func(ctx context.Context, url string) error {
-		store, err := tracking.Open(ctx, url, 2)
-		if err != nil {
-			return err
-		}
-		defer store.Close()
-		if err := store.Verify(ctx); err != nil {
-			return err
-		}
+	err = a.inStore(ctx, settings, func(ctx context.Context, store *tracking.Store) error {
 		server, tables, err := store.Version(ctx)
 		c.add("database", fmt.Sprintf("PostgreSQL %s, version %d of the tables", server, tables), err)
 		if err == nil && o.audit {
@@ -192,8 +202,6 @@ func (c *checkup) repository(dir string) presence {
 	c.add("repository", dir, writable(dir))
 	return present
 }
-
-func (c *checkup) written(name, dir string) { c.add(name, dir, writable(dir)) }
 
 // watched looks for the folders that the rules spell out: what lies below them may
 // come later.

@@ -35,6 +35,11 @@ func (a *app) withStore(ctx context.Context, do func(ctx context.Context, s *tra
 	if err != nil {
 		return err
 	}
+	return a.inStore(ctx, settings, do)
+}
+
+// inStore opens the tracking database of these settings.
+func (a *app) inStore(ctx context.Context, settings *config.Config, do func(ctx context.Context, s *tracking.Store) error) error {
 	return withDatabase(ctx, settings, a.quietLog(settings), func(ctx context.Context, url string) error {
 		store, err := tracking.Open(ctx, url, 2)
 		if err != nil {
@@ -97,7 +102,7 @@ func (a *app) runSubmit(ctx context.Context, o submitOptions, paths []string) er
 	if placed.Files, err = check(share, placed.Files); err != nil {
 		return err
 	}
-	return a.withStore(ctx, func(ctx context.Context, s *tracking.Store) error {
+	return a.inStore(ctx, settings, func(ctx context.Context, s *tracking.Store) error {
 		chosen := placed.UUID != ""
 		if !chosen {
 			placed.UUID = uuid.NewString()

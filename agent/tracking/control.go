@@ -18,19 +18,7 @@ const cancelled = "The order was cancelled."
 // the agent at it; until then it is as it was. An unknown order, or one that has
 // ended, is an Invalid error.
 func (s *Store) Cancel(ctx context.Context, uuid string) error {
-	if uuid != text(uuid) {
-		return unknown(uuid)
-	}
-	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		// Nobody takes it up meanwhile. A statement of its own, see Take.
-		if _, err := tx.Exec(ctx, takeTurns); err != nil {
-			return err
-		}
-		var state string
-		err := tx.QueryRow(ctx, `SELECT state FROM importer.orders WHERE uuid = $1 FOR UPDATE`, uuid).Scan(&state)
-		if err != nil && !errors.Is(err, pgx.ErrNoRows) {
-			return err
-		}
+	return s.changeOrder(ctx, "cancelling", uuid, func(tx pgx.Tx, state string) error {
 		tag, err := tx.Exec(ctx, `DELETE FROM importer.inbox WHERE uuid = $1`, uuid)
 		if err != nil {
 			return err
@@ -47,11 +35,32 @@ func (s *Store) Cancel(ctx context.Context, uuid string) error {
 		}
 		return order.Errorf(order.Invalid, "Order %s has ended: there is nothing to cancel.", uuid)
 	})
+}
+
+// changeOrder changes an order that nobody takes up, ends or changes meanwhile; its
+// state is empty where it has had no attempt. An Invalid error of do is returned as
+// it is.
+func (s *Store) changeOrder(ctx context.Context, doing, uuid string, do func(tx pgx.Tx, state string) error) error {
+	if uuid != text(uuid) {
+		return unknown(uuid)
+	}
+	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		// A statement of its own, see Take.
+		if _, err := tx.Exec(ctx, "SELECT "+takeTurn); err != nil {
+			return err
+		}
+		var state string
+		err := tx.QueryRow(ctx, `SELECT state FROM importer.orders WHERE uuid = $1 FOR UPDATE`, uuid).Scan(&state)
+		if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+			return err
+		}
+		return do(tx, state)
+	})
 	if order.ClassOf(err) == order.Invalid {
 		return err
 	}
 	if err != nil {
-		return fmt.Errorf("cancelling order %s: %w", uuid, err)
+		return fmt.Errorf("%s order %s: %w", doing, uuid, err)
 	}
 	return nil
 }

@@ -251,14 +251,14 @@ func (s *Store) Take(ctx context.Context, agent Agent, due int, turns []Share) (
 	return t.works, len(t.works)+len(t.done)+len(t.busy)+len(t.held) > 0, nil
 }
 
-// takeTurns keeps agents from taking up the same orders.
-const takeTurns = `SELECT pg_advisory_xact_lock(hashtext('importer.claim'))`
+// takeTurn keeps agents from taking up the same orders.
+const takeTurn = `pg_advisory_xact_lock(hashtext('importer.claim'))`
 
 // beginTaking takes that turn where new orders are to be taken up, or orders are counted. Lost in a crash of
 // the server, a Take is as if it had not been, and so is all that follows from it: that
 // is committed later.
 const beginTaking = `SELECT set_config('synchronous_commit', 'off', true),
-    CASE WHEN $1 THEN pg_advisory_xact_lock(hashtext('importer.claim')) END`
+    CASE WHEN $1 THEN ` + takeTurn + ` END`
 
 // dateRows dates the rows that clients left without a date: these sort before every
 // stage of their order. Those that wait keep their place; one that its client still

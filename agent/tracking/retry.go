@@ -2,8 +2,6 @@ package tracking
 
 import (
 	"context"
-	"errors"
-	"fmt"
 
 	"github.com/jackc/pgx/v5"
 
@@ -21,25 +19,13 @@ ON CONFLICT (uuid) DO UPDATE SET round = greatest(o.round + 1, excluded.round)`
 // row; with all, also of its files that were imported. An unknown or unfinished
 // order is an Invalid error.
 func (s *Store) Retry(ctx context.Context, uuid string, all bool) error {
-	if uuid != text(uuid) {
-		return unknown(uuid)
-	}
-	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		// Nobody takes it up meanwhile, or asks for the same. A statement of its own, see Take.
-		if _, err := tx.Exec(ctx, takeTurns); err != nil {
-			return err
-		}
-		var state string
-		err := tx.QueryRow(ctx, `SELECT state FROM importer.orders WHERE uuid = $1 FOR UPDATE`, uuid).Scan(&state)
-		if err != nil && !errors.Is(err, pgx.ErrNoRows) {
-			return err
-		}
+	return s.changeOrder(ctx, "retrying", uuid, func(tx pgx.Tx, state string) error {
 		if state == "queued" || state == "running" {
 			return order.Errorf(order.Invalid, "Order %s has not ended: it can be retried once it has.", uuid)
 		}
 		var stage *order.Stage
 		var row *int64
-		err = tx.QueryRow(ctx, `SELECT
+		err := tx.QueryRow(ctx, `SELECT
 			(SELECT stage FROM public.imports WHERE uuid = $1 ORDER BY "timestamp" DESC NULLS LAST, id DESC LIMIT 1),
 			coalesce((SELECT import_id FROM importer.orders WHERE uuid = $1), (SELECT min(id + 0) FROM public.imports WHERE uuid = $1))`,
 			uuid).Scan(&stage, &row)
@@ -60,11 +46,4 @@ func (s *Store) Retry(ctx context.Context, uuid string, all bool) error {
 		stages.queue(batch)
 		return tx.SendBatch(ctx, batch).Close()
 	})
-	if err == nil {
-		return nil
-	}
-	if _, ok := errors.AsType[*order.Error](err); ok {
-		return err
-	}
-	return fmt.Errorf("retrying order %s: %w", uuid, err)
 }

@@ -183,7 +183,7 @@ func (r *Repository) sources(ctx context.Context, checker *importer.Checker, req
 	if importer.IsZarr(file) {
 		return r.zarr(ctx, req, file)
 	}
-	return r.folder(ctx, req, file)
+	return r.folder(ctx, checker, req, file)
 }
 
 func single(req importer.Request, file string) ([]Source, error) {

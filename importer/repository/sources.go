@@ -41,7 +41,7 @@ func (r *Repository) zarr(ctx context.Context, req importer.Request, dir string)
 
 // folder makes a source of each file below dir, and of each OME-Zarr. Hidden
 // entries and empty files are not data; a link may not lead out of the share.
-func (r *Repository) folder(ctx context.Context, req importer.Request, dir string) ([]Source, error) {
+func (r *Repository) folder(ctx context.Context, checker *importer.Checker, req importer.Request, dir string) ([]Source, error) {
 	rel, err := r.share.Rel(dir)
 	if err != nil {
 		return nil, err
@@ -65,7 +65,7 @@ func (r *Repository) folder(ctx context.Context, req importer.Request, dir strin
 			}
 			return nil
 		}
-		found, err := r.entry(ctx, req, file, entry)
+		found, err := r.entry(ctx, checker, req, file, entry)
 		if err != nil {
 			return err
 		}
@@ -87,14 +87,14 @@ func (r *Repository) folder(ctx context.Context, req importer.Request, dir strin
 	return sources, nil
 }
 
-func (r *Repository) entry(ctx context.Context, req importer.Request, file string, entry fs.DirEntry) ([]Source, error) {
+func (r *Repository) entry(ctx context.Context, checker *importer.Checker, req importer.Request, file string, entry fs.DirEntry) ([]Source, error) {
 	switch {
 	case entry.IsDir() && importer.IsZarr(file):
 		return r.zarr(ctx, req, file)
 	case entry.IsDir():
 		return nil, nil
 	}
-	resolved, info, err := r.share.Resolve(file)
+	resolved, info, err := checker.Resolve(file)
 	if err != nil {
 		return nil, err
 	}
@@ -104,7 +104,7 @@ func (r *Repository) entry(ctx context.Context, req importer.Request, file strin
 	if !info.Mode().IsRegular() || info.Size() == 0 {
 		return nil, nil
 	}
-	if resolved, _, err = r.share.Check(file); err != nil {
+	if resolved, _, err = checker.Check(file); err != nil {
 		return nil, err
 	}
 	link, err := linkName(req.Parent, file)
