@@ -1,0 +1,3 @@
+// Package podmantest gives tests a podman service with a storage of its own, and images
+// that need no registry.
+package podmantest
