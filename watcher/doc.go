@@ -24,8 +24,8 @@
 // A file is settled when what shows of it (size, times, inode) has stayed the
 // same for the rule's quiet time by the watcher's own monotonic clock; the file
 // server's clock plays no part. It is settled at once when it was moved here from
-// a name that was not itself being watched as unfinished, or when its done-marker
-// is there and not older. It is never settled while a local process has it open
+// a name under which it was no drop nor part of one, or when its done-marker is
+// there and not older. It is never settled while a local process has it open
 // for writing, where that shows.
 //
 // # Units

@@ -10,9 +10,9 @@ import (
 const (
 	// maxEvents are taken before files are looked at and folders listed.
 	maxEvents = 4096
-	// keepMoved is how long the second half of a rename is waited for.
-	keepMoved = 10 * time.Second
-	maxMoved  = 1024
+	// strayTime is how long after a folder was forgotten with unsettled files what
+	// appears elsewhere may be one of these.
+	strayTime = 10 * time.Second
 )
 
 // drain takes the events that are there.
@@ -36,7 +36,7 @@ func (l *loop) event(_ context.Context, ev fsnotify.Event) {
 	dir, name := split(ev.Name)
 	parent := l.nodes[dir]
 	if ev.Has(fsnotify.Remove) || ev.Has(fsnotify.Rename) {
-		l.vanished(parent, ev.Name, name, ev.Has(fsnotify.Rename))
+		l.vanished(parent, ev.Name, name)
 		return
 	}
 	if parent == nil || (l.match.ignore.base.match(name) && !parent.spells(name) && !parent.isMarker(name)) {
@@ -54,10 +54,7 @@ func (l *loop) event(_ context.Context, ev fsnotify.Event) {
 		why = created
 	}
 	if old, ok := movedFrom(ev); ok {
-		if at, unsettled := l.moved[old]; !unsettled || l.now()-at > keepMoved {
-			why = placed
-		}
-		delete(l.moved, old)
+		why = l.renamedFrom(old)
 	}
 	names := l.touches[parent]
 	if names == nil {
@@ -70,22 +67,34 @@ func (l *loop) event(_ context.Context, ev fsnotify.Event) {
 	names[name] = names[name].then(why)
 }
 
+// renamedFrom is what a renaming from that path tells. It goes by the names alone:
+// what is known of a file may be forgotten before the event comes, or never was
+// known, so that what could be in the making under a name is not complete by
+// leaving it.
+func (l *loop) renamedFrom(path string) how {
+	dir, name := split(path)
+	n := l.nodes[dir]
+	switch {
+	case n == nil, n.leaf, n.kindOf(&l.match.ignore, name) != nothing: // without the folder nobody can say
+		return touched
+	case l.folderIn(n, name) != nil:
+		return renamed
+	default:
+		return placed
+	}
+}
+
 // vanished takes a path that was removed or renamed away.
-func (l *loop) vanished(parent *node, path, name string, renamed bool) {
-	unsettled := false
+func (l *loop) vanished(parent *node, path, name string) {
 	if n := l.nodes[path]; n != nil {
-		if unsettled = l.dropTree(n); unsettled && l.settler.crowded() {
+		if l.dropTree(n) && l.settler.crowded() {
 			l.sweepSoon()
 		}
 	}
 	if parent != nil {
-		if why, ok := l.touches[parent][name]; ok {
-			unsettled = unsettled || ((why == touched || why == created) && parent.counts(&l.match.ignore, name))
-			delete(l.touches[parent], name)
-		}
-		unsettled = l.settler.forget(parent.key(l.seed, name)) || unsettled
+		delete(l.touches[parent], name)
+		l.settler.forget(parent.key(l.seed, name))
 		if u := parent.units[name]; u != nil {
-			unsettled = unsettled || u.state == pending
 			l.endUnit(parent, u)
 		} else if l.units > 0 && !parent.isMarker(name) {
 			if u, sure := parent.partOf(name); u != nil {
@@ -99,9 +108,6 @@ func (l *loop) vanished(parent *node, path, name string, renamed bool) {
 		if parent.unit != nil && !l.match.ignore.base.match(name) && !parent.isMarker(name) {
 			l.disturb(parent.unit)
 		}
-	}
-	if renamed && unsettled {
-		l.moved[path] = l.now()
 	}
 }
 
@@ -130,14 +136,6 @@ func (l *loop) flush(ctx context.Context) {
 	for n, names := range markers {
 		if !n.dead {
 			l.visit(ctx, n, names)
-		}
-	}
-	if len(l.moved) > maxMoved {
-		now := l.now()
-		for path, at := range l.moved {
-			if now-at > keepMoved {
-				delete(l.moved, path)
-			}
 		}
 	}
 }
@@ -175,10 +173,11 @@ func (l *loop) visit(ctx context.Context, n *node, names map[string]how) {
 			l.doubt(n)
 			continue
 		}
-		if why == created {
-			if why = touched; (in.links == 1 || in.isDir()) && l.movedIn(n, f, name) {
-				why = placed
-			}
+		switch {
+		case why == created && (in.links == 1 || in.isDir()) && l.movedIn(n, f, name), why == renamed && !in.isDir():
+			why = placed
+		case why == created, why == renamed:
+			why = touched
 		}
 		child := n.children[name]
 		if child != nil && (!in.isDir() || (child.id != fileID{} && child.id != in.id)) {
@@ -222,10 +221,11 @@ func (l *loop) touch(n *node, f *folder, name string, in *info, why how) {
 }
 
 // movedIn reports whether what appeared in the folder, under no other name, had
-// been made elsewhere: before the folder was watched, or it would have been met
-// then.
+// been made where nobody watches: before the folder was watched, or it would have
+// been met then. Until all was met once, and while something unsettled may be astray,
+// it may come from a folder of ours.
 func (l *loop) movedIn(n *node, f *folder, name string) bool {
-	if !n.fs.local || n.since == 0 {
+	if !n.fs.local || n.since == 0 || !l.scanned || l.now() < l.astray {
 		return false
 	}
 	if _, _, remembered := l.settler.due(n.key(l.seed, name), l.tick(), 0); remembered {

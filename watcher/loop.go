@@ -24,7 +24,7 @@ type loop struct {
 	queue   queue            // folders with unsettled files or units, by when to look
 	held    map[*node]struct{}
 	touches map[*node]map[string]how // names that events spoke of since the last look
-	moved   map[string]time.Duration // old paths of what moved while unsettled, and when
+	astray  time.Duration            // until then what appears may have left a folder that was forgotten
 	units   int                      // of several files, so that few files are asked about them
 
 	jobs     chan walkJob

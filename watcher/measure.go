@@ -16,7 +16,7 @@ import (
 func (w *Watcher) Measure(ctx context.Context, path string) (Drop, bool, error) {
 	dir, name := split(path)
 	parent, root := w.folderAt(dir)
-	if parent == nil {
+	if parent == nil || (parent.unit != nil && parent.unit.home != parent) {
 		return Drop{}, false, nil
 	}
 	f, err := openFolder(root, dir)
@@ -62,6 +62,17 @@ func (w *Watcher) Measure(ctx context.Context, path string) (Drop, bool, error) 
 	return n.unitDrop(path, &done), true, nil
 }
 
+// Control tells as what the control file at path, an absolute one, would be handed
+// over, without looking at it. It is false where no rule is for it.
+func (w *Watcher) Control(path string) (Drop, bool) {
+	dir, name := split(path)
+	parent, _ := w.folderAt(dir)
+	if parent == nil || parent.kindOf(&w.match.ignore, name) != control {
+		return Drop{}, false
+	}
+	return parent.drop(path, &info{}, true), true
+}
+
 // folderAt returns a node for the folder at path, as the loop would come to
 // make it, and the root that it is below; nil where it would not.
 func (w *Watcher) folderAt(path string) (n *node, root anchor) {
@@ -72,15 +83,12 @@ func (w *Watcher) folderAt(path string) (n *node, root anchor) {
 	root = w.anchors[i]
 	n = &node{spot: w.match.root(root.path), path: root.path}
 	for _, name := range splitPath(strings.TrimPrefix(path, root.path)) {
-		if n.leaf || (n.unit != nil && n.unit.home == n) {
+		if n.leaf {
 			return nil, anchor{}
 		}
-		sp, ok := w.match.child(&n.spot, join(n.path, name))
-		child := &node{spot: sp, path: join(n.path, name), parent: n}
-		if !ok || !assign(n, child, name) {
+		if n = w.folderIn(n, name); n == nil {
 			return nil, anchor{}
 		}
-		n = child
 	}
 	if n.place == nil {
 		return nil, anchor{}

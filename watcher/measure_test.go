@@ -52,3 +52,42 @@ func TestMeasureOfWhatIsNoDrop(t *testing.T) {
 		require.False(t, ok, path)
 	}
 }
+
+// Control tells of each control file what is handed over, and of no other file.
+func TestControlIsWhatIsHandedOver(t *testing.T) {
+	t.Parallel()
+	for _, unit := range []Unit{Auto, File, Folder} {
+		dir := t.TempDir()
+		opts := Options{Rules: []Rule{{Path: dir + "/{user}", Settle: settle, Unit: unit, Control: []string{"*order.yml"}}}}
+		paths := []string{
+			"ann/order.yml", "ann/sub/order.yml", "ann/sub/deep/x.order.yml", "ann/c.ome.zarr/order.yml", "ann/.processed/order.yml",
+			"ann/._order.yml", "ann/a.tif", "ann/sub/b.tif", "order.yml",
+		}
+		for _, path := range paths {
+			write(t, dir+"/"+path, path)
+		}
+		box := newInbox()
+		w, err := New(opts, box)
+		require.NoError(t, err)
+		start(t, box, opts)
+		box.waitFor(t, dir+"/ann/order.yml")
+		if unit == Folder {
+			box.waitFor(t, dir+"/ann/sub")
+		} else {
+			box.waitFor(t, dir+"/ann/a.tif")
+		}
+		handed := map[string]Drop{}
+		for _, d := range box.all() {
+			if d.Control {
+				handed[d.Path] = d
+			}
+		}
+		for _, path := range paths {
+			told, ok := w.Control(dir + "/" + path)
+			want, found := handed[dir+"/"+path]
+			require.Equal(t, found, ok, "%s %v", path, unit)
+			require.Equal(t, want.Dir, told.Dir, path)
+			require.Equal(t, want.Captures, told.Captures, path)
+		}
+	}
+}

@@ -117,12 +117,6 @@ func (n *node) isMarker(name string) bool {
 	return ok
 }
 
-// counts reports whether a file or folder of this name may be a drop that is
-// not complete, so that renaming it says nothing about what is in it.
-func (n *node) counts(ig *ignore, name string) bool {
-	return n.kindOf(ig, name) != nothing || (n.place != nil && n.place.rule.unit == Folder) || isZarr(name)
-}
-
 // quiet is the quiet time of a file of this kind in the folder.
 func (n *node) quiet(k kind) tick {
 	d := n.place.rule.settle

@@ -90,7 +90,6 @@ func newLoop(w *Watcher, at anchor, limit *rate.Limiter, index, of int) *loop {
 		nodes:    map[string]*node{},
 		held:     map[*node]struct{}{},
 		touches:  map[*node]map[string]how{},
-		moved:    map[string]time.Duration{},
 		jobs:     make(chan walkJob, 1),
 		measured: make(chan walkDone, 1),
 		batch:    batch{out: make(chan []Drop, 1), back: make(chan error, 1)},

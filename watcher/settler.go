@@ -29,6 +29,7 @@ const (
 	glanced how = iota // a scan, a due time, or changed attributes
 	touched            // an event said that it was made or written to
 	created            // an event said that it appeared, and none that it was written to
+	renamed            // it had a name before under which only a folder counts
 	placed             // it was moved here complete, or its marker says so
 )
 
@@ -169,13 +170,11 @@ func (s *settler) remove(key uint64) {
 	}
 }
 
-// forget drops a file and reports whether it was still unsettled.
-func (s *settler) forget(key uint64) (unsettled bool) {
-	st, ok := s.files[key]
-	if ok {
+// forget drops a file.
+func (s *settler) forget(key uint64) {
+	if _, ok := s.files[key]; ok {
 		s.remove(key)
 	}
-	return ok && st.state == pending
 }
 
 // begin starts a full scan.

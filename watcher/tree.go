@@ -38,12 +38,8 @@ func (l *loop) subfolder(ctx context.Context, n *node, name string, why how) {
 		l.list(old)
 		return
 	}
-	sp, ok := l.match.child(&n.spot, path)
-	if !ok {
-		return
-	}
-	child := &node{spot: sp, path: path, parent: n, fs: n.fs}
-	if !assign(n, child, name) {
+	child := l.folderIn(n, name)
+	if child == nil {
 		return
 	}
 	if n.children == nil {
@@ -63,6 +59,21 @@ func (l *loop) subfolder(ctx context.Context, n *node, name string, why how) {
 		l.watch(ctx, child) // at once: more is about to happen in it
 	}
 	l.list(child)
+}
+
+// folderIn makes a node for a folder of this name in n, which is yet to be entered;
+// nil where such a folder holds nothing to find.
+func (w *Watcher) folderIn(n *node, name string) *node {
+	path := join(n.path, name)
+	sp, ok := w.match.child(&n.spot, path)
+	if !ok {
+		return nil
+	}
+	child := &node{spot: sp, path: path, parent: n, fs: n.fs}
+	if !assign(n, child, name) {
+		return nil
+	}
+	return child
 }
 
 // assign gives a new folder its unit, and is false for a folder that holds
@@ -91,7 +102,8 @@ func assign(parent, child *node, name string) bool {
 }
 
 // dropTree forgets a folder and all below it, and reports whether anything in
-// it was unsettled.
+// it was unsettled, as far as that is known. Its watch ends, so that what is moved
+// out of it meanwhile appears elsewhere without its old name.
 func (l *loop) dropTree(n *node) (unsettled bool) {
 	if n.dead {
 		return false
@@ -99,7 +111,7 @@ func (l *loop) dropTree(n *node) (unsettled bool) {
 	for _, child := range n.children {
 		unsettled = l.dropTree(child) || unsettled
 	}
-	unsettled = unsettled || n.waits() || (n.unit != nil && n.unit.home == n && n.unit.state == pending)
+	unsettled = unsettled || n.waits() || n.starved || len(l.touches[n]) > 0 || (n.unit != nil && n.unit.state == pending)
 	for _, u := range n.units {
 		unsettled = unsettled || u.state == pending
 	}
@@ -118,6 +130,9 @@ func (l *loop) dropTree(n *node) (unsettled bool) {
 	delete(l.held, n)
 	delete(l.touches, n)
 	n.dead = true
+	if unsettled {
+		l.astray = l.now() + strayTime
+	}
 	if released {
 		l.wake()
 	}
