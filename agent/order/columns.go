@@ -34,7 +34,7 @@ const shownKeys = 8
 // CheckOptions refuses an import_options column that asks for anything: no
 // option is supported, and none may be passed over. The error is Invalid.
 func CheckOptions(importOptions *string) error {
-	if importOptions == nil || strings.TrimSpace(*importOptions) == "" {
+	if importOptions == nil || strings.Trim(*importOptions, jsonSpace) == "" {
 		return nil
 	}
 	object, err := decodeObject([]byte(*importOptions))
@@ -77,7 +77,7 @@ func DecodeConverter(container, inputFile, outputFolder string, alt *string, ext
 	if alt != nil {
 		c.AltOutputFolder = *alt
 	}
-	if len(bytes.TrimSpace(extra)) == 0 {
+	if len(bytes.Trim(extra, jsonSpace)) == 0 {
 		return c, nil
 	}
 	params, err := decodeObject(extra)
@@ -90,6 +90,9 @@ func DecodeConverter(container, inputFile, outputFolder string, alt *string, ext
 	c.Params = params
 	return c, nil
 }
+
+// jsonSpace is what may stand around a JSON value (RFC 8259, section 2).
+const jsonSpace = " \t\r\n"
 
 // decodeObject decodes one JSON object, or null, and nothing after it.
 func decodeObject(data []byte) (map[string]any, error) {

@@ -2,6 +2,7 @@ package order_test
 
 import (
 	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -63,8 +64,8 @@ func TestDecodePaths(t *testing.T) {
 		`["/a", 1]`:                        `The order's files "[\"/a\", 1]" hold something that is not a text` + list,
 		`[["/a"]]`:                         `The order's files "[[\"/a\"]]" hold something that is not a text` + list,
 		"[]":                               `The order names no files.`,
-		`["/a", ""]`:                       `File 2 of the order's 2 is an empty text.`,
-		`["/a\u0000"]`:                     `File 1 of the order's 1, "/a\x00", holds a NUL character, which no path can.`,
+		`["/a", ""]`:                       `File 2 of the order is an empty text.`,
+		`["/a\u0000"]`:                     `File 1 of the order, "/a\x00", holds a NUL character, which no path can.`,
 		strings.Repeat("é", 100):           `The order's files "` + strings.Repeat("é", 60) + `"… are not JSON` + list,
 		strings.Repeat("[", 16<<20+1):      `The order's list of files is larger than 16777216 bytes: divide the order.`,
 		strings.Repeat("[", 1<<20):         `The order's files "` + strings.Repeat("[", 60) + `"… hold something that is not a text` + list,
@@ -203,5 +204,15 @@ func TestCheckPaths(t *testing.T) {
 		require.ErrorContains(t, err, tc.want)
 		require.Equal(t, order.Invalid, order.ClassOf(err))
 		require.Error(t, decoding)
+	}
+}
+
+// What cannot be read on is no fault of the list, wherever that shows.
+func TestEachPath_saysThatItCannotReadOn(t *testing.T) {
+	t.Parallel()
+	broken := errors.New("the connection is gone")
+	for _, head := range []string{``, `[`, `["/a`, `["/a"`, `["/a",`, `["/a\t`, `["/a\t"`, `["/a\t",`} {
+		err := order.EachPath(head, func() (string, error) { return "", broken }, func(string) error { return nil })
+		require.ErrorIs(t, err, broken, head)
 	}
 }

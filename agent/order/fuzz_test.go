@@ -74,6 +74,7 @@ func FuzzDecodeColumns(f *testing.F) {
 	f.Add("Dataset", "151", "lab/convert:v1", "/out", `{"n": 1.50, "deep": {"x": [true, null, "007"]}}`)
 	f.Add("Screen", " 7 ", "lab/convert", "", "null")
 	f.Add("Project", "-1", "--privileged", "", "{} {}")
+	f.Add("Dataset", "1", "a", "", "\v\u00a0")
 	f.Fuzz(func(t *testing.T, typ, id, container, alt, object string) {
 		refused := func(err error) bool {
 			if err != nil {
@@ -103,6 +104,9 @@ func FuzzDecodePaths(f *testing.F) {
 	f.Add(`["/a\udcff\ud83d\udd2c"]`, "/b\xff")
 	f.Add(`[1]`, "")
 	f.Fuzz(func(t *testing.T, column, path string) {
+		for size := range 4 {
+			requireSameInPieces(t, column, size+1)
+		}
 		if paths, err := order.DecodePaths(column); err == nil {
 			again, err := order.DecodePaths(order.EncodePaths(paths))
 			require.NoError(t, err)
@@ -114,4 +118,28 @@ func FuzzDecodePaths(f *testing.F) {
 			require.Equal(t, []string{path}, paths)
 		}
 	})
+}
+
+// requireSameInPieces requires that a column of pieces is understood as the whole is.
+func requireSameInPieces(t *testing.T, column string, size int) {
+	t.Helper()
+	want, wrong := order.DecodePaths(column)
+	head := column[:min(size, len(column))]
+	rest := column[len(head):]
+	var got []string
+	err := order.EachPath(head, func() (string, error) {
+		piece := rest[:min(size, len(rest))]
+		rest = rest[len(piece):]
+		return piece, nil
+	}, func(path string) error {
+		got = append(got, path)
+		return nil
+	})
+	if wrong != nil {
+		require.Error(t, err)
+		require.Equal(t, order.Invalid, order.ClassOf(err))
+		return
+	}
+	require.NoError(t, err)
+	require.Equal(t, want, got)
 }

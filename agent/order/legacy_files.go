@@ -25,12 +25,21 @@ func splitFiles(value string) (files []string, wrong string) {
 		return nil, ""
 	case inner[0] == '\'' || inner[0] == '"':
 		s := pathScanner{rest: value}
-		if files, wrong := s.list(); wrong == "" {
+		if files, wrong := s.texts(); wrong == "" {
 			return files, ""
 		}
 		return splitPython(inner)
 	}
 	return splitBare(inner)
+}
+
+// texts returns the list, or what is wrong with it.
+func (s *pathScanner) texts() (texts []string, wrong string) {
+	wrong = s.list(func(text string) error {
+		texts = append(texts, text)
+		return nil
+	})
+	return texts, wrong
 }
 
 // tooMany says that a list is longer than an order may be.

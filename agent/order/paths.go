@@ -8,11 +8,10 @@ import (
 	"unicode/utf8"
 )
 
-// maxPathsBytes bounds the files column of one row.
-const maxPathsBytes = 16 << 20
+// MaxPathsBytes bounds the files column of one row.
+const MaxPathsBytes = 16 << 20
 
-// maxPaths bounds the files of one order: each costs kilobytes while it is
-// carried out.
+// maxPaths bounds the files of one order.
 const maxPaths = 100_000
 
 // EncodePaths writes paths as the files column holds them: a JSON list in
@@ -37,7 +36,7 @@ func DividePaths(paths []string) (parts [][]string) {
 	from, size := 0, 0
 	for i, p := range paths {
 		n := len(EncodePaths([]string{p}))
-		if i > from && (size+n > maxPathsBytes/2 || i-from == maxPaths/2) {
+		if i > from && (size+n > MaxPathsBytes/2 || i-from == maxPaths/2) {
 			parts = append(parts, paths[from:i])
 			from, size = i, 0
 		}
@@ -51,9 +50,9 @@ func CheckPaths(paths []string) error {
 	if len(paths) > maxPaths {
 		return Errorf(Invalid, "The order has %d files, more than %d: divide it, or name folders instead.", len(paths), maxPaths)
 	}
-	if n := len(EncodePaths(paths)); n > maxPathsBytes {
+	if n := len(EncodePaths(paths)); n > MaxPathsBytes {
 		return Errorf(Invalid, "The names of the order's %d files take %d bytes, more than %d: divide it, or name folders instead.",
-			len(paths), n, maxPathsBytes)
+			len(paths), n, MaxPathsBytes)
 	}
 	return nil
 }
@@ -106,67 +105,120 @@ func escape(b *strings.Builder, unit rune) {
 
 // DecodePaths reads the files column; it is the reverse of EncodePaths, and
 // takes any JSON list of texts. Errors are Invalid.
-func DecodePaths(column string) ([]string, error) {
-	if len(column) > maxPathsBytes {
-		return nil, Errorf(Invalid, "The order's list of files is larger than %d bytes: divide the order.", maxPathsBytes)
-	}
-	s := pathScanner{rest: column}
-	paths, wrong := s.list()
-	switch {
-	case wrong != "":
-		return nil, Errorf(Invalid, "The order's files %s %s; expected a JSON list of paths such as [\"/data/a.tif\"].", quote(column), wrong)
-	case len(paths) == 0:
-		return nil, Errorf(Invalid, "The order names no files.")
-	}
-	for i, p := range paths {
-		switch {
-		case p == "":
-			return nil, Errorf(Invalid, "File %d of the order's %d is an empty text.", i+1, len(paths))
-		case strings.Contains(p, "\x00"):
-			return nil, Errorf(Invalid, "File %d of the order's %d, %s, holds a NUL character, which no path can.", i+1, len(paths), quote(p))
-		}
+func DecodePaths(column string) (paths []string, err error) {
+	err = EachPath(column, nil, func(path string) error {
+		paths = append(paths, path)
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	return paths, nil
 }
 
-// pathScanner reads a JSON list of strings. Package encoding/json would
-// replace the lone surrogates that stand for bytes.
-type pathScanner struct{ rest string }
+// EachPath does with each path of a files column what each says. The column begins
+// with head; more, which may be nil, returns what follows a piece at a time, and ""
+// at the end. An error is Invalid, or one that more or each returned.
+func EachPath(head string, more func() (string, error), each func(path string) error) error {
+	if len(head) > MaxPathsBytes {
+		return errTooLarge()
+	}
+	s := pathScanner{rest: head, size: len(head), more: more}
+	wrong := s.list(func(path string) error {
+		switch {
+		case path == "":
+			return Errorf(Invalid, "File %d of the order is an empty text.", s.n)
+		case strings.Contains(path, "\x00"):
+			return Errorf(Invalid, "File %d of the order, %s, holds a NUL character, which no path can.", s.n, quote(path))
+		default:
+			return each(path)
+		}
+	})
+	switch {
+	case s.err != nil:
+		return s.err
+	case wrong != "":
+		return Errorf(Invalid, "The order's files %s %s; expected a JSON list of paths such as [\"/data/a.tif\"].", quote(head), wrong)
+	case s.n == 0:
+		return Errorf(Invalid, "The order names no files.")
+	default:
+		return nil
+	}
+}
 
-// list returns the texts, or what is wrong.
-func (s *pathScanner) list() (paths []string, wrong string) {
+func errTooLarge() error {
+	return Errorf(Invalid, "The order's list of files is larger than %d bytes: divide the order.", MaxPathsBytes)
+}
+
+// pathScanner reads a JSON list of strings, a piece at a time. Package encoding/json
+// would replace the lone surrogates that stand for bytes.
+type pathScanner struct {
+	rest string // of what was read
+	size int    // bytes that were read
+	n    int    // texts
+	more func() (string, error)
+	err  error // no list can be told
+}
+
+// fill reads on, unless that was all.
+func (s *pathScanner) fill() bool {
+	if s.more == nil || s.err != nil {
+		return false
+	}
+	piece, err := s.more()
+	if s.size += len(piece); err == nil && s.size > MaxPathsBytes {
+		err = errTooLarge()
+	}
+	if err != nil || piece == "" {
+		s.err, s.more = err, nil
+		return false
+	}
+	s.rest += piece
+	return true
+}
+
+// list calls each with every text, and returns what is wrong.
+func (s *pathScanner) list(each func(string) error) (wrong string) {
 	const notJSON, notList, notText = "are not JSON", "are not a list", "hold something that is not a text"
 	if !s.take('[') {
 		if s.rest != "" && strings.ContainsRune(`{"-0123456789tfn`, rune(s.rest[0])) {
-			return nil, notList
+			return notList
 		}
-		return nil, notJSON
+		return notJSON
 	}
 	for more := !s.take(']'); more; {
 		text, ok := s.text()
 		if !ok {
 			if s.rest != "" && strings.ContainsRune("[{-0123456789tfn", rune(s.rest[0])) {
-				return nil, notText
+				return notText
 			}
-			return nil, notJSON
+			return notJSON
 		}
-		if paths = append(paths, text); len(paths) > maxPaths {
-			return nil, tooMany()
+		if s.n++; s.n > maxPaths {
+			return tooMany()
+		}
+		if err := each(text); err != nil {
+			s.err = err
+			return ""
 		}
 		if !s.take(',') {
 			if !s.take(']') {
-				return nil, notJSON
+				return notJSON
 			}
 			more = false
 		}
 	}
 	if s.space(); s.rest != "" {
-		return nil, notJSON
+		return notJSON
 	}
-	return paths, ""
+	return ""
 }
 
-func (s *pathScanner) space() { s.rest = strings.TrimLeft(s.rest, " \t\r\n") }
+func (s *pathScanner) space() {
+	for more := true; more; more = s.rest == "" && s.fill() {
+		s.rest = strings.TrimLeft(s.rest, jsonSpace)
+	}
+}
 
 func (s *pathScanner) take(c byte) bool {
 	s.space()
@@ -185,7 +237,11 @@ func (s *pathScanner) text() (string, bool) {
 	for {
 		plain := strings.IndexFunc(s.rest, func(r rune) bool { return r == '"' || r == '\\' || r < ' ' })
 		if plain < 0 {
-			return "", false
+			b.WriteString(s.rest)
+			if s.rest = ""; !s.fill() {
+				return "", false
+			}
+			continue
 		}
 		b.WriteString(s.rest[:plain])
 		c := s.rest[plain]
@@ -199,8 +255,13 @@ func (s *pathScanner) text() (string, bool) {
 	}
 }
 
+// longestEscape is a pair of \uXXXX, less its first backslash.
+const longestEscape = 11
+
 // escape reads what follows a backslash.
 func (s *pathScanner) escape(b *strings.Builder) bool {
+	for len(s.rest) < longestEscape && s.fill() { //nolint:revive // that is all
+	}
 	if s.rest == "" {
 		return false
 	}
