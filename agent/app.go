@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -115,6 +116,30 @@ func arguments(check cobra.PositionalArgs) cobra.PositionalArgs {
 		}
 		return nil
 	}
+}
+
+// number is a flag's whole number between two others.
+type number struct {
+	value    *int
+	min, max int
+}
+
+func (n *number) String() string {
+	if n.value == nil { // cobra asks an empty one for what no default looks like
+		return "0"
+	}
+	return strconv.Itoa(*n.value)
+}
+
+func (n *number) Type() string { return "int" }
+
+func (n *number) Set(text string) error {
+	v, err := strconv.Atoi(text)
+	if err != nil || v < n.min || v > n.max {
+		return fmt.Errorf("give a whole number from %d to %d", n.min, n.max)
+	}
+	*n.value = v
+	return nil
 }
 
 // groupOnly makes a command that only holds others show its help, and refuse a

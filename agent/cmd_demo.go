@@ -26,11 +26,12 @@ func (a *app) demoCommand() *cobra.Command {
 	var o demoOptions
 	c := &cobra.Command{
 		Use:   "demo",
-		Short: "Try it out: a private database, sample images and four orders",
+		Short: "Try it out: a private database, sample images and orders of them",
 		Long: `Try it out, on a database and a data folder of its own: sample images are written and
 ordered in the four ways there are, a hands-free drop, a manifest, an order file of
-the older service and an SQL insert. It then keeps running, so that you can drop
-files of your own.`,
+the older service and an SQL insert. Where a podman service answers that has the
+image ` + demoConverter + `, one more drop is converted by it; where not, that is
+left out, and said. It then keeps running, so that you can drop files of your own.`,
 		Example: `  biomero-importer demo
   biomero-importer demo --once`,
 		Args: arguments(cobra.NoArgs),
@@ -46,6 +47,7 @@ base_dir: %[1]s/data
 state_dir: %[1]s/state
 log_file_path: %[1]s/logs/importer.log
 web: {listen: %[2]q}
+podman: {pull: never}
 watch:
   - path: %[1]s/data/{group}/{user}/inbox/{dataset}
     order: {group: "{group}", user: "{user}", destination: {type: Dataset, name: "{dataset}"}}
@@ -64,13 +66,16 @@ func (a *app) runDemo(ctx context.Context, o demoOptions) error {
 	if err := os.MkdirAll(data, 0o755); err != nil { //nolint:gosec // no secret in it
 		return fmt.Errorf("making the demo's folder: %w", err)
 	}
-	settings := filepath.Join(dir, "settings.yml")
-	if err := os.WriteFile(settings, fmt.Appendf(nil, demoSettings, dir, freeAddress(ctx)), 0o600); err != nil {
-		return fmt.Errorf("writing the demo's settings: %w", err)
-	}
 	// The environment is the real service's; the demo has a database of its own.
-	c, err := config.Load(settings, onlyHome(a.env))
+	c, err := a.demoConfig(dir, "", "")
 	if err != nil {
+		return err
+	}
+	leftOut, rules := tryConverting(ctx, c, dir), ""
+	if leftOut == nil {
+		rules = demoConversion
+	}
+	if c, err = a.demoConfig(dir, freeAddress(ctx), rules); err != nil {
 		return err
 	}
 	logFile, err := logging.OpenFile(c.Log.File)
@@ -93,11 +98,15 @@ func (a *app) runDemo(ctx context.Context, o demoOptions) error {
 			return nil
 		case r := <-started:
 			defer stop()
-			d := &demo{out: a.out, dir: dir, config: c, running: r}
+			d := &demo{out: a.out, dir: dir, config: c, leftOut: leftOut, running: r}
 			if err := d.show(groupCtx); err != nil || o.once {
 				return err
 			}
-			_, _ = fmt.Fprintf(a.out, "\nDrop images into\n  %s/Demo/researcher/inbox/<dataset>/\nand watch them on the page. Ctrl-C ends the demo.\n", data)
+			_, _ = fmt.Fprintf(a.out, "\nDrop images into\n  %s/Demo/researcher/inbox/<dataset>/\n", data)
+			if leftOut == nil {
+				_, _ = fmt.Fprintf(a.out, "or, to have them converted, TIFF files into\n  %s/Demo/researcher/convert/<dataset>/\n", data)
+			}
+			_, _ = fmt.Fprintln(a.out, "and watch them on the page. Ctrl-C ends the demo.")
 			<-groupCtx.Done()
 			return nil
 		}
@@ -110,6 +119,16 @@ func (a *app) runDemo(ctx context.Context, o demoOptions) error {
 		return nil
 	}
 	return err
+}
+
+// demoConfig writes the demo's settings, with more rules behind the usual ones, and
+// reads them.
+func (a *app) demoConfig(dir, address, rules string) (*config.Config, error) {
+	settings := filepath.Join(dir, "settings.yml")
+	if err := os.WriteFile(settings, fmt.Appendf(nil, demoSettings+rules, dir, address), 0o600); err != nil {
+		return nil, fmt.Errorf("writing the demo's settings: %w", err)
+	}
+	return config.Load(settings, onlyHome(a.env))
 }
 
 func (a *app) demoDir(o demoOptions) (string, error) {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -19,6 +21,7 @@ import (
 	"biomero-importer/agent/order"
 	"biomero-importer/agent/tracking"
 	"biomero-importer/importer"
+	"biomero-importer/preprocess"
 )
 
 type doctorOptions struct {
@@ -47,15 +50,13 @@ rules.
   biomero-importer doctor --audit --json | jq '.rules'`,
 		Args: arguments(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error {
-			if o.most < 0 {
-				return usageError{errors.New("--limit must not be negative")}
-			}
 			return a.runDoctor(c.Context(), o)
 		},
 	}
+	o.most = 20
 	c.Flags().BoolVar(&o.audit, "audit", false, "check all that is recorded")
 	c.Flags().BoolVar(&o.json, "json", false, "print JSON")
-	c.Flags().IntVarP(&o.most, "limit", "n", 20, "how many violations of each rule are printed; all are counted")
+	c.Flags().VarP(&number{&o.most, 0, math.MaxInt32}, "limit", "n", "how many violations of each rule are printed; all are counted")
 	return c
 }
 
@@ -147,6 +148,9 @@ func (a *app) examine(ctx context.Context, o doctorOptions, c *checkup) error {
 	}
 	c.add("state_dir", settings.StateDir, writable(settings.StateDir))
 	c.add("logs", settings.OrderLogs(), writable(settings.OrderLogs()))
+	if slices.Contains(settings.Roles, config.Work) {
+		c.podman(ctx, &settings.Podman)
+	}
 	there := unread
 	if settings.Backend == config.Repository {
 		there = c.repository(settings.Repository.Dir)
@@ -159,6 +163,9 @@ func (a *app) examine(ctx context.Context, o doctorOptions, c *checkup) error {
 	err = a.inStore(ctx, settings, func(ctx context.Context, store *tracking.Store) error {
 		server, tables, err := store.Version(ctx)
 		c.add("database", fmt.Sprintf("PostgreSQL %s, version %d of the tables", server, tables), err)
+		if err == nil {
+			c.rights(ctx, store)
+		}
 		if err == nil && o.audit {
 			c.Audit = &audit{most: o.most, repository: there}
 			fault = denied(c.Audit.run(ctx, store, settings))
@@ -172,6 +179,43 @@ func (a *app) examine(ctx context.Context, o doctorOptions, c *checkup) error {
 		c.add("database", "", err)
 	}
 	return fault
+}
+
+// rights looks at what the database's account may do.
+func (c *checkup) rights(ctx context.Context, store *tracking.Store) {
+	lacked, err := store.LackedRights(ctx)
+	if len(lacked) > 0 {
+		err = fmt.Errorf("the service's account lacks %s: have the owner of the tables grant it", strings.Join(lacked, ", "))
+	}
+	c.add("database rights", "the account may read and write what clients do", err)
+}
+
+// podman asks the service that runs converters. Where the settings name none there need
+// not be one.
+func (c *checkup) podman(ctx context.Context, p *config.Podman) {
+	c.add("podman.temp_dir", p.TempDir, writable(p.TempDir))
+	client, err := converters(p, "doctor", slog.New(slog.DiscardHandler))
+	if err != nil {
+		c.add("podman", "", err)
+		return
+	}
+	defer func() { _ = client.Close() }()
+	status, err := client.Status(ctx)
+	service := "version " + status.Version + " at " + logging.Mask(status.Socket)
+	switch {
+	case errors.Is(err, preprocess.ErrUnavailable) && p.Socket == "":
+		c.add("podman", "none answers: orders that ask for preprocessing wait for it", nil)
+	case err != nil:
+		c.add("podman", "", err)
+	case len(status.Missing) == 0:
+		c.add("podman", service, nil)
+	default:
+		lacks := "its host cannot limit " + strings.Join(status.Missing, ", ")
+		if p.Strict {
+			err = &order.Error{Class: order.Invalid, Reason: lacks + ", which podman.strict asks for: no converter runs"}
+		}
+		c.add("podman", service+"; "+lacks, err)
+	}
 }
 
 // missing reports whether there is nothing of this name.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -75,7 +76,7 @@ func (a *app) submitCommand() *cobra.Command {
 	flags.StringVar(&o.user, "user", "", "OMERO user")
 	flags.StringVar(&o.destination, "to", "", "Dataset:ID or Screen:ID")
 	flags.StringVar(&o.description, "description", "", "free text kept with the order")
-	flags.IntVar(&o.priority, "priority", 0, "how urgent it is, -100 to 100: higher goes first")
+	flags.Var(&number{&o.priority, order.MinPriority, order.MaxPriority}, "priority", "how urgent it is, -100 to 100: higher goes first")
 	c.MarkFlagsMutuallyExclusive("manifest", "group")
 	c.MarkFlagsMutuallyExclusive("manifest", "user")
 	c.MarkFlagsMutuallyExclusive("manifest", "to")
@@ -144,9 +145,6 @@ func (o submitOptions) order(paths []string) (order.Order, error) {
 		if err != nil {
 			return order.Order{}, err
 		}
-		if !order.IsPriority(o.priority) {
-			return order.Order{}, usageError{fmt.Errorf("--priority is %d: give %s", o.priority, order.Priorities)}
-		}
 		for _, n := range [][2]string{{"group", o.group}, {"user", o.user}} {
 			if err := order.CheckName(n[0], n[1]); err != nil {
 				return order.Order{}, err
@@ -214,7 +212,7 @@ func check(share *importer.Share, paths []string) ([]string, error) {
 }
 
 func (a *app) listCommand() *cobra.Command {
-	var limit int
+	limit := 50
 	var asJSON bool
 	c := &cobra.Command{
 		Use:     "list",
@@ -222,9 +220,6 @@ func (a *app) listCommand() *cobra.Command {
 		Example: `  biomero-importer order list --json | jq '.[] | select(.stage == "Import Failed")'`,
 		Args:    arguments(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error {
-			if limit < 1 {
-				return usageError{errors.New("--limit must be at least 1")}
-			}
 			return a.withStore(c.Context(), func(ctx context.Context, s *tracking.Store) error {
 				list, err := s.Recent(ctx, limit)
 				if err != nil {
@@ -237,7 +232,7 @@ func (a *app) listCommand() *cobra.Command {
 			})
 		},
 	}
-	c.Flags().IntVarP(&limit, "limit", "n", 50, "how many at most")
+	c.Flags().VarP(&number{&limit, 1, math.MaxInt32}, "limit", "n", "how many at most")
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return c
 }
@@ -288,6 +283,7 @@ func writeOrder(w io.Writer, s *tracking.Status) error {
 		{"order", s.UUID},
 		{"stage", string(s.Stage)},
 		{"reason", s.Description},
+		{"waits", s.Waits},
 		{"user", s.User + " (" + s.Group + ")"},
 		{"destination", s.DestinationType + " " + s.DestinationID},
 		{"priority", strconv.Itoa(s.Priority)},
@@ -300,8 +296,14 @@ func writeOrder(w io.Writer, s *tracking.Status) error {
 			_, _ = fmt.Fprintf(table, "%s\t%s\n", line[0], printable(line[1]))
 		}
 	}
+	for _, c := range s.Conversions {
+		_, _ = fmt.Fprintf(table, "converted\tfile %d by %s (%s)\n", c.Ordinal, printable(c.Image), printable(c.Digest))
+	}
 	for _, f := range s.Files {
 		_, _ = fmt.Fprintf(table, "%s\t%s  %s\n", f.State, printable(f.Path), printable(f.Reason))
+	}
+	for _, line := range s.Output {
+		_, _ = fmt.Fprintf(table, "output\t%s\n", printable(line))
 	}
 	return table.Flush()
 }

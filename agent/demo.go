@@ -27,6 +27,8 @@ type demo struct {
 	out    io.Writer
 	dir    string
 	config *config.Config
+	// leftOut is why no file is converted; nil where one is.
+	leftOut error
 	running
 	run string // makes this run's names its own
 }
@@ -49,6 +51,9 @@ func (d *demo) show(ctx context.Context) error {
 		{"order manifest", d.manifest, "stack-" + d.run},
 		{"legacy order file", d.legacy, "legacy-" + d.run},
 		{"SQL insert", d.insert, "sql-" + d.run},
+	}
+	if d.leftOut == nil {
+		samples = append(samples, sampleOrder{"converted drop", d.convert, "convert-" + d.run})
 	}
 	for _, s := range samples {
 		if err := s.place(ctx); err != nil {
@@ -75,6 +80,9 @@ func (d *demo) show(ctx context.Context) error {
 		}
 	}
 	_, _ = fmt.Fprintf(d.out, "\nAll %d sample orders were imported.\n", len(done))
+	if d.leftOut != nil {
+		_, _ = fmt.Fprintf(d.out, "A converted image was left out: %s.\n", whyNotConverted(d.leftOut))
+	}
 	return nil
 }
 
@@ -102,6 +110,10 @@ func (d *demo) write(names ...string) error {
 
 func (d *demo) drop(context.Context) error {
 	return d.write(d.path("Demo", "researcher", "inbox", "Retina", "drop-"+d.run+".ome.tif"))
+}
+
+func (d *demo) convert(context.Context) error {
+	return d.write(d.path("Demo", "researcher", "convert", "Retina", "convert-"+d.run+".ome.tif"))
 }
 
 func (d *demo) manifest(context.Context) error {

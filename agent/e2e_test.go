@@ -44,6 +44,7 @@ func TestMain(m *testing.M) {
 	code := trackingtest.Run(m, func(ctx context.Context, url string) error {
 		return tracking.Migrate(ctx, url, slog.New(slog.DiscardHandler))
 	})
+	removeContainers()
 	_ = os.RemoveAll(dir)
 	os.Exit(code)
 }
@@ -479,6 +480,34 @@ func TestWrongSettings_sayWhere(t *testing.T) {
 	require.Contains(t, errs, `"max_workers"`)
 }
 
+// A program that is older than the database works on, unless the tables say that it must not.
+func TestOlderProgram(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	exec := func(sql string) {
+		_, err := s.store.Pool().Exec(t.Context(), sql)
+		require.NoError(t, err)
+	}
+	exec(`INSERT INTO importer.schema_version (version_id, is_applied) VALUES (9999, true)`)
+	_, errs, status := s.run("migrate")
+	require.Zero(t, status, errs)
+	a := s.start()
+	require.Equal(t, order.Completed, s.ended(s.insert(s.write("pixels", "a.tif")), 1).Stage)
+	a.stop()
+	require.Contains(t, s.log(), "of a newer version, and serve this one")
+	exec(`UPDATE importer.serves SET version = 9999`)
+	for _, args := range [][]string{{"migrate"}, {"run"}, {"order", "list"}} {
+		_, errs, status = s.run(args...)
+		require.Equal(t, 2, status, "%v: %s", args, errs)
+		if args[0] != "run" { // which writes it into the log
+			require.Contains(t, errs, "serve only programs from version 9999 on")
+		}
+	}
+	out, _, status := s.run("doctor")
+	require.Equal(t, 2, status)
+	require.Contains(t, out, "wrong  database: the database's tables are of version 9999")
+}
+
 func TestOrderCommands(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -523,6 +552,8 @@ func TestOrderCommands(t *testing.T) {
 		{"order", "show", "nobody"},
 		{"order", "submit", "--group", "Demo", "--user", "ada", "--to", "Dataset:7", "--priority", "101", path},
 		{"order", "submit", "--group", "Demo", "--user", "ada", "--to", "Dataset:7", "--priority", "high", path},
+		{"order", "list", "--limit", "0"},
+		{"doctor", "--limit", "-1"},
 		{"order", "submit", "--manifest", manifest, "--priority", "5"},
 		{"order", "submit", "--group", "Demo", "--user", "ada", "--to", "Project:7", path},
 		{"order", "submit", "--group", "Demo", "--user", "ada", "--to", "Dataset:7", "/etc/passwd"},
@@ -536,10 +567,30 @@ func TestOrderCommands(t *testing.T) {
 		_, errs, status = s.run(args...)
 		require.Equal(t, 2, status, "%v: %s", args, errs)
 		require.NotEmpty(t, errs, args)
+		require.NotContains(t, errs, "strconv", args)
 	}
 	_, errs, status = s.run("validate", manifest)
 	require.Zero(t, status, errs)
 	a.stop()
+}
+
+// validate knows of a manifest what the service would do with it where it lies.
+func TestValidate_asksTheRule(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	inside := s.write(goodManifest, "Demo", "ada", "orders", "order.yml")
+	urgent := s.write(goodManifest+"priority: 5\n", "Demo", "ada", "orders", "5.order.yml")
+	strange := s.write(goodManifest, "Demo", "bob", "orders", "order.yml")
+	outside := s.write(goodManifest+"priority: 5\n", "order.yml")
+	out, errs, status := s.run("validate", inside, urgent, strange, outside)
+	require.Equal(t, 2, status)
+	require.Equal(t, inside+": valid\n"+outside+": valid; no rule looks for it where it lies\n", out)
+	require.Contains(t, errs, "5.order.yml: its priority is 5, but in its folder it may be 0 at most")
+	require.Contains(t, errs, `it acts for the user "ada", but its folder is the user "bob"'s`)
+	cmd := exec.Command(binary, "validate", urgent)
+	alone, err := cmd.Output()
+	require.NoError(t, err)
+	require.Equal(t, urgent+": valid\n", string(alone), "without settings there is no rule")
 }
 
 func TestPriority_isTheRules(t *testing.T) {
@@ -588,15 +639,4 @@ func TestPauseAndCancel(t *testing.T) {
 	_, errs, status = s.run("order", "resume", "--user", "ada")
 	require.Equal(t, 2, status, errs)
 	require.Len(t, s.links(), 1)
-}
-
-func TestDemo_twiceInARow(t *testing.T) {
-	t.Parallel()
-	dir := openDir(t)
-	for range 2 {
-		cmd := exec.Command(binary, "demo", "--once", "--dir", dir)
-		out, err := cmd.CombinedOutput()
-		require.NoError(t, err, string(out))
-		require.Contains(t, string(out), "All 4 sample orders were imported.")
-	}
 }

@@ -64,3 +64,31 @@ func TestFault_killedAtEachStep(t *testing.T) {
 		})
 	}
 }
+
+// An order that kills every agent that takes it up fails, whatever they do with it.
+func TestFault_orderThatKillsAgents(t *testing.T) {
+	t.Parallel()
+	for _, point := range []failpoint.Point{failpoint.Listed, failpoint.Checked} {
+		t.Run(string(point), func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t)
+			id := s.insert(s.write("pixels", "a.tif"))
+			ended := func() bool {
+				st, err := s.store.Show(t.Context(), id)
+				return err == nil && st.Ended != nil
+			}
+			for deaths := 0; ; deaths++ {
+				a := s.launch("FAILPOINT=" + string(point))
+				s.eventually(func() bool { return len(a.done) > 0 || ended() }, "the order ends, or the service")
+				if len(a.done) == 0 {
+					a.stop()
+					break
+				}
+				require.ErrorContains(t, <-a.done, "killed", s.log())
+				require.LessOrEqual(t, deaths, 5, "and the first that could not be noted")
+			}
+			require.Equal(t, []string{"Import Pending", "Import Started", string(order.Failed)}, s.stages(id))
+			require.Contains(t, s.ended(id, 1).Description, "stopped 5 times")
+		})
+	}
+}

@@ -21,6 +21,7 @@ import (
 	"biomero-importer/agent/web"
 	"biomero-importer/importer"
 	"biomero-importer/importer/repository"
+	"biomero-importer/preprocess/podman"
 )
 
 // running is what a service that has started offers to the demo.
@@ -82,6 +83,8 @@ type service struct {
 	share  *importer.Share
 	repo   *repository.Repository
 	listen net.Listener
+
+	installation string // names the database among others
 }
 
 // start opens everything that the parts need. What is wrong with the settings
@@ -147,7 +150,11 @@ func (s *service) tryConnect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := store.Verify(ctx); err != nil {
+	err = store.Verify(ctx)
+	if err == nil {
+		s.installation, err = store.Installation(ctx)
+	}
+	if err != nil {
 		store.Close()
 		return err
 	}
@@ -255,11 +262,26 @@ func (s *service) prune(ctx context.Context) error {
 // of the default settings take about an hour.
 const firstWait = 20 * time.Second
 
+// converters runs converters in containers of an installation, once podman is there.
+func converters(p *config.Podman, installation string, log *slog.Logger) (*podman.Client, error) {
+	return podman.New(podman.Options{
+		Socket: p.Socket, Installation: installation, Allowed: p.Allowed, Pull: podman.Pull(p.Pull), AuthFile: p.AuthFile, Network: p.Network, UserNS: p.UsernsMode,
+		Limits: podman.Limits{Memory: p.Memory, CPUs: p.CPUs, Pids: int64(p.Pids), Time: p.Timeout},
+		Strict: p.Strict, BindAttempts: p.BindRetryAttempts, BindDelay: p.BindRetryDelay,
+	}, log)
+}
+
 func (s *service) work(ctx context.Context, abort <-chan struct{}) error {
 	logs := logging.Orders{Dir: s.config.OrderLogs(), Main: s.log}
+	converter, err := converters(&s.config.Podman, s.installation, s.log)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = converter.Close() }()
 	e := engine.New(engine.Config{
 		Workers: s.config.Workers, PerDestination: s.config.PerDestination, MaxAttempts: s.config.MaxAttempts, FirstWait: firstWait,
-		CheckTimeout: s.config.CheckTimeout, ImportTimeout: s.config.ImportTimeout, ShutdownTimeout: s.config.ShutdownTimeout,
+		CheckTimeout: s.config.CheckTimeout, ImportTimeout: s.config.ImportTimeout, SpoolDir: s.config.StateDir, ShutdownTimeout: s.config.ShutdownTimeout,
+		Conversions: engine.Conversions{Converter: converter, Workers: s.config.Converters, Temp: filepath.Join(s.config.Podman.TempDir, s.installation), Processed: s.config.ProcessedFolder},
 	}, s.store, s.share, s.repo, logs.Open, s.log)
 	done := make(chan struct{})
 	defer close(done)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,12 +20,13 @@ import (
 // watcher makes the watcher of all rules, and the intake that it feeds.
 func (s *service) watcher() (*intake.Intake, *watcher.Watcher, error) {
 	c := s.config
-	ignored, err := watcher.Ignored(c.Ignore)
+	ignore := ignoring(c)
+	ignored, err := watcher.Ignored(ignore)
 	if err != nil {
 		return nil, nil, &order.Error{Class: order.Invalid, Reason: "ignore: " + err.Error(), Err: err}
 	}
 	settings := intake.Config{Ignored: ignored, ManifestTimeout: c.ManifestTimeout, FullScan: c.FullScan, PathMap: c.Legacy.PathMap, CoreGroups: c.Legacy.CoreGroups}
-	options := watcher.Options{Ignore: c.Ignore, FullScan: c.FullScan, ScanRate: c.ScanRate, Log: s.log}
+	options := watcher.Options{Ignore: ignore, FullScan: c.FullScan, ScanRate: c.ScanRate, Log: s.log}
 	for i := range c.Rules {
 		rule := &c.Rules[i]
 		taken := intake.Rule{Path: rule.Path, Settle: rule.Settle, AllowAnyUser: rule.AllowAnyUser, OnChange: rule.OnChange}
@@ -55,6 +57,20 @@ func (s *service) watcher() (*intake.Intake, *watcher.Watcher, error) {
 		return nil, nil, &order.Error{Class: order.Invalid, Reason: err.Error(), Err: err}
 	}
 	return in, watch, nil
+}
+
+// ignoring is what is never a drop: what the settings say, and what converters make,
+// which would be converted again and again.
+func ignoring(c *config.Config) []string {
+	patterns := c.Ignore
+	if patterns == nil {
+		patterns = watcher.DefaultIgnore
+	}
+	escaped := strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`).Replace(c.ProcessedFolder)
+	if slices.Contains(patterns, escaped) {
+		return patterns
+	}
+	return append(slices.Clone(patterns), escaped)
 }
 
 // watch takes drops for as long as no other agent on this database does so

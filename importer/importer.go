@@ -27,10 +27,19 @@ type Request struct {
 	User      string
 	Type      ContainerType
 	Container int64
-	// Files are absolute, cleaned paths of regular files or folders, resolved
-	// and checked by the caller. All share the folder Parent.
-	Files  []string
-	Parent string
+	Files     []File
+	Parent    string // a folder that all files are in
+}
+
+// File is a file or folder to be imported. Its paths are absolute and clean.
+type File struct {
+	// Path is where the data is for good: below the share, resolved and checked by the
+	// caller.
+	Path string
+	// Copy, unless empty, holds the same for as long as it is there, and is read in place of
+	// Path then. Links to it are made, and have to be redirected.
+	Copy string
+	Name string // of the image or plate; its base name if empty
 }
 
 // Result is what became of one file or folder of a request.
@@ -38,6 +47,8 @@ type Result struct {
 	Filesets []int64
 	Images   []int64
 	Plates   []int64
+	// Folders hold the links of what has a copy.
+	Folders []string
 	// Err says why it was not imported; nil otherwise. It is an *Error when
 	// the cause is the file's own.
 	Err error

@@ -11,13 +11,15 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"biomero-importer/preprocess"
 )
 
 // config checks the settings and completes them.
 func (f *file) config(src *source) (*Config, error) {
 	c := &Config{
 		Workers: int(f.MaxWorkers), MaxAttempts: int(f.MaxAttempts), Retention: time.Duration(f.Retention),
-		PerDestination: int(f.MaxPerDest), CheckTimeout: time.Duration(f.CheckTimeout), ImportTimeout: time.Duration(f.ImportTimeout),
+		PerDestination: int(f.MaxPerDest), Converters: int(f.Converters), CheckTimeout: time.Duration(f.CheckTimeout), ImportTimeout: time.Duration(f.ImportTimeout),
 		ShutdownTimeout: time.Duration(f.ShutdownTimeout),
 		ScanInterval:    time.Duration(f.ScanInterval), FullScan: time.Duration(f.FullScan), ScanRate: int(f.ScanRate), ManifestTimeout: time.Duration(f.ManifestTimeout),
 		Log: Log{File: f.LogFilePath}, Web: WebPage{Listen: f.Web.Listen}, Ignore: f.Ignore,
@@ -33,12 +35,15 @@ func (f *file) config(src *source) (*Config, error) {
 			RegisterZarr: f.UseRegisterZarr, Namespace: f.AnnotationNamespace,
 		},
 		Podman: Podman{
-			UsernsMode: f.Podman.UsernsMode, BindRetryAttempts: int(f.Podman.BindRetryAttempts),
-			BindRetryDelay: time.Duration(f.Podman.BindRetryDelay),
+			Socket: f.Podman.Socket, Allowed: f.Podman.Allowed, Pull: f.Podman.Pull, AuthFile: f.Podman.AuthFile,
+			Network: f.Podman.Network, Strict: f.Podman.Strict, UsernsMode: f.Podman.UsernsMode,
+			Memory: int64(f.Podman.Memory), CPUs: float64(f.Podman.CPUs), Pids: int(f.Podman.Pids), Timeout: time.Duration(f.Podman.Timeout),
+			BindRetryAttempts: int(f.Podman.BindRetryAttempts),
+			BindRetryDelay:    time.Duration(f.Podman.BindRetryDelay),
 		},
 	}
 	for _, step := range []func(*source, *Config) error{
-		f.folders, f.bounds, f.logLevel, f.database, f.roles, f.backend, f.legacyFolder, f.ignore, f.rules,
+		f.folders, f.bounds, f.logLevel, f.database, f.roles, f.backend, f.legacyFolder, f.converters, f.ignore, f.rules,
 	} {
 		if err := step(src, c); err != nil {
 			return nil, err
@@ -99,6 +104,9 @@ func (f *file) bounds(src *source, c *Config) error {
 	)
 	if c.Workers > mostWorkers {
 		return src.bad("max_workers", "is %d: it has to be between 1 and %d", c.Workers, mostWorkers)
+	}
+	if c.Converters > mostWorkers {
+		return src.bad("preprocess_workers", "is %d: it has to be between 1 and %d", c.Converters, mostWorkers)
 	}
 	if c.MaxAttempts > mostAttempts {
 		return src.bad("max_attempts", "is %d: it has to be between 1 and %d", c.MaxAttempts, mostAttempts)
@@ -218,6 +226,42 @@ func (f *file) legacyFolder(src *source, c *Config) error {
 		}
 	}
 	c.Legacy = l
+	return nil
+}
+
+// pullMissing is the policy to pull images that are not there.
+const pullMissing = "missing"
+
+// converters checks how containers are run.
+func (f *file) converters(src *source, c *Config) error {
+	temp := f.Podman.TempDir
+	switch {
+	case temp != "":
+	case f.OMERO.Dir != "":
+		temp = filepath.Join(f.OMERO.Dir, "OMERO_inplace")
+	default:
+		temp = filepath.Join(c.StateDir, "preprocess")
+	}
+	for _, dir := range []struct{ key, path string }{{"podman.temp_dir", temp}, {"podman.auth_file", f.Podman.AuthFile}} {
+		if dir.path == "" {
+			continue
+		}
+		if err := absolute(src, dir.key, dir.path); err != nil {
+			return err
+		}
+	}
+	c.Podman.TempDir = filepath.Clean(temp)
+	if below(c.BaseDir, c.Podman.TempDir) {
+		return src.bad("podman.temp_dir", "is %s, which is below base_dir: who may write there could change what is imported", quote(c.Podman.TempDir))
+	}
+	if !slices.Contains([]string{pullMissing, "always", "never"}, c.Podman.Pull) {
+		return src.bad("podman.pull", "is %s: allowed are missing, always and never", quote(f.Podman.Pull))
+	}
+	for i, pattern := range f.Podman.Allowed {
+		if _, err := preprocess.NewAllowlist([]string{pattern}); err != nil {
+			return src.bad("podman.allowed_images["+strconv.Itoa(i)+"]", "is %s: %s", quote(pattern), err)
+		}
+	}
 	return nil
 }
 

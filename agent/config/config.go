@@ -35,6 +35,7 @@ type Config struct {
 	MaxAttempts     int           // tries at an order that meets faults that may pass
 	Retention       time.Duration // what is kept of ended orders is forgotten then; 0: never
 	PerDestination  int           // orders of one destination carried out at the same time; 0: any number
+	Converters      int           // converters at the same time
 	CheckTimeout    time.Duration // for checking an order's files
 	ImportTimeout   time.Duration // for importing a batch of files
 	ShutdownTimeout time.Duration
@@ -93,7 +94,18 @@ type ImportOptions struct {
 
 // Podman is how preprocessing containers are run.
 type Podman struct {
-	UsernsMode        string // empty: podman's own default
+	Socket            string // empty: the usual places
+	TempDir           string // absolute and clean
+	Allowed           []string
+	Pull              string // missing, always or never
+	AuthFile          string
+	Network           bool
+	UsernsMode        string        // empty: podman's own default
+	Memory            int64         // bytes of a container; 0: any, as with those that follow
+	CPUs              float64       // as many as that, of all there are
+	Pids              int           // processes and threads
+	Timeout           time.Duration // since it started
+	Strict            bool
 	BindRetryAttempts int
 	BindRetryDelay    time.Duration
 }

@@ -114,7 +114,12 @@ func TestLoad_takesEveryKey(t *testing.T) {
 		Root: "/srv/data", PathMap: map[string]string{"/old": "/srv/data"}, CoreGroups: []string{"core", "007"},
 	}, c.Legacy)
 	require.Equal(t, config.OMEROServer{Host: "omero.example", Port: 4063, User: "root", Password: "hunter2", Dir: "/opt/omero"}, c.OMERO)
-	require.Equal(t, config.Podman{UsernsMode: "keep-id", BindRetryAttempts: 5, BindRetryDelay: 500 * time.Millisecond}, c.Podman)
+	require.Equal(t, 3, c.Converters)
+	require.Equal(t, config.Podman{
+		Socket: "/run/user/7/podman/podman.sock", TempDir: "/opt/omero/temp", Allowed: []string{"ghcr.io/**", "localhost/*"}, Pull: "never",
+		AuthFile: "/etc/auth.json", Network: true, Memory: 8 << 30, CPUs: 1.5, Pids: 100, Timeout: 2 * time.Hour, Strict: true,
+		UsernsMode: "keep-id", BindRetryAttempts: 5, BindRetryDelay: 500 * time.Millisecond,
+	}, c.Podman)
 	require.True(t, c.Import.SkipUpgrade)
 	require.False(t, c.Import.SkipMinmax)
 	require.Len(t, c.Rules, 2)
@@ -170,9 +175,12 @@ func TestLoad_letsTheEnvironmentWin(t *testing.T) {
 	require.Equal(t, config.OMEROServer{Host: "other", Port: 4064, User: "ada", Password: "secret", Dir: "/omero"}, c.OMERO)
 	require.False(t, c.Import.RegisterZarr)
 	require.Equal(t, ".converted", c.ProcessedFolder)
-	require.Equal(t, config.Podman{UsernsMode: "host", BindRetryAttempts: 7, BindRetryDelay: 9 * time.Second}, c.Podman)
+	require.Equal(t, "host", c.Podman.UsernsMode)
+	require.Equal(t, 7, c.Podman.BindRetryAttempts)
+	require.Equal(t, 9*time.Second, c.Podman.BindRetryDelay)
 
 	require.Equal(t, config.OMERO, load(t, "", "OMERO_HOST=omero").Backend)
+	require.Equal(t, "/omero/OMERO_inplace", load(t, "", "OMERODIR=/omero").Podman.TempDir)
 	require.Equal(t, config.Repository, load(t, write(t, "backend: repository"), "OMERO_HOST=omero").Backend)
 	// What compose files leave empty does not count.
 	require.Equal(t, load(t, ""), load(t, "", "OMERO_HOST=", "OMERO_PORT=", "INGEST_TRACKING_DB_URL="))

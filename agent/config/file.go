@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/docker/go-units"
+
 	"biomero-importer/agent/order"
 )
 
@@ -23,6 +25,7 @@ type file struct {
 	MaxAttempts      whole    `yaml:"max_attempts"`
 	Retention        seconds  `yaml:"retention"`
 	MaxPerDest       count    `yaml:"max_per_destination"`
+	Converters       whole    `yaml:"preprocess_workers"`
 	CheckTimeout     seconds  `yaml:"check_timeout"`
 	ImportTimeout    seconds  `yaml:"import_timeout"`
 	ShutdownTimeout  seconds  `yaml:"shutdown_timeout"`
@@ -81,9 +84,20 @@ type omeroBlock struct {
 }
 
 type podmanBlock struct {
-	UsernsMode        string  `yaml:"userns_mode"`
-	BindRetryAttempts whole   `yaml:"bind_retry_attempts"`
-	BindRetryDelay    seconds `yaml:"bind_retry_delay"`
+	Socket            string   `yaml:"socket"`
+	TempDir           string   `yaml:"temp_dir"`
+	Allowed           []string `yaml:"allowed_images"`
+	Pull              string   `yaml:"pull"`
+	AuthFile          string   `yaml:"auth_file"`
+	Network           bool     `yaml:"network"`
+	Memory            size     `yaml:"memory"`
+	CPUs              amount   `yaml:"cpus"`
+	Pids              count    `yaml:"pids"`
+	Timeout           seconds  `yaml:"timeout"`
+	Strict            bool     `yaml:"strict"`
+	UsernsMode        string   `yaml:"userns_mode"`
+	BindRetryAttempts whole    `yaml:"bind_retry_attempts"`
+	BindRetryDelay    seconds  `yaml:"bind_retry_delay"`
 }
 
 type rule struct {
@@ -139,6 +153,12 @@ type priority int
 // port is a TCP port.
 type port int
 
+// size is an amount of memory: "512m", "8g", or a number of bytes.
+type size int64
+
+// amount is a number from 0, with a fraction.
+type amount float64
+
 // seconds is a duration: "90s", "5m", or a number of seconds.
 type seconds time.Duration
 
@@ -180,6 +200,18 @@ func set(v any, text string) (wanted string) {
 			return "a port number from 1 to 65535"
 		}
 		*v = port(n)
+	case *size:
+		n, err := units.RAMInBytes(text)
+		if err != nil || n < 0 {
+			return "an amount of memory such as 512m or 8g"
+		}
+		*v = size(n)
+	case *amount:
+		n, err := strconv.ParseFloat(text, 64)
+		if err != nil || !(n >= 0 && n < math.MaxInt32) {
+			return "a number from 0"
+		}
+		*v = amount(n)
 	case *seconds:
 		d, ok := parseSeconds(text)
 		if !ok {

@@ -81,14 +81,14 @@ func read(path string) ([]byte, error) {
 // defaults are the settings of an empty file.
 func defaults(stateDir string) file {
 	return file{
-		IngestTrackingDB: embedded, LogLevel: "info", BaseDir: "/data", StateDir: stateDir, MaxWorkers: 4,
+		IngestTrackingDB: embedded, LogLevel: "info", BaseDir: "/data", StateDir: stateDir, MaxWorkers: 4, Converters: 2,
 		MaxAttempts: 5, CheckTimeout: seconds(time.Hour), ImportTimeout: seconds(24 * time.Hour), ShutdownTimeout: seconds(30 * time.Second),
 		Roles:           []string{string(Watch), string(Work), string(Web)},
 		Legacy:          legacy{Folder: ".2BUploaded", PathMap: map[string]string{"/divg": "/data"}, CoreGroups: []string{}},
 		ManifestTimeout: seconds(24 * time.Hour), FullScan: seconds(time.Hour),
 		Web:            webBlock{Listen: "127.0.0.1:8080"},
 		OMERO:          omeroBlock{Port: 4064},
-		Podman:         podmanBlock{BindRetryAttempts: 3, BindRetryDelay: seconds(2 * time.Second)},
+		Podman:         podmanBlock{Allowed: []string{}, Pull: pullMissing, Pids: 4096, Timeout: seconds(24 * time.Hour), BindRetryAttempts: 3, BindRetryDelay: seconds(2 * time.Second)},
 		ParallelUpload: 1, ParallelFilesets: 1, TTLForUserConn: 60000, AnnotationNamespace: "biomero.import",
 		migrate: true, processedFolder: ".processed",
 	}
@@ -130,6 +130,7 @@ func (f *file) variables() []variable {
 		{"OMERODIR", "omero.dir", &f.OMERO.Dir},
 		{"USE_REGISTER_ZARR", "use_register_zarr", &f.UseRegisterZarr},
 		{"PROCESSED_DATA_FOLDER", processedFolder, &f.processedFolder},
+		{"CONTAINER_HOST", "podman.socket", &f.Podman.Socket},
 		{"PODMAN_USERNS_MODE", "podman.userns_mode", &f.Podman.UsernsMode},
 		{"PODMAN_BIND_RETRY_ATTEMPTS", "podman.bind_retry_attempts", &f.Podman.BindRetryAttempts},
 		{"PODMAN_BIND_RETRY_DELAY_SECONDS", "podman.bind_retry_delay", &f.Podman.BindRetryDelay},

@@ -31,9 +31,9 @@ type dispatcher struct {
 	odd     bool // the odd worker went to what was begun before
 	start   func(*tracking.Work)
 
-	looked  time.Time
-	waiting *tracking.Waiting     // what waited at the last look, less what was taken up since
-	missing map[tracking.Job]bool // what this agent had at the last look without knowing
+	looked, released time.Time
+	waiting          *tracking.Waiting     // what waited at the last look, less what was taken up since
+	missing          map[tracking.Job]bool // what this agent had at the last look without knowing
 }
 
 // run takes up what is due, at each wake-up and each sweep, until ctx ends. What is
@@ -61,15 +61,16 @@ func (d *dispatcher) run(ctx, jobs context.Context) error {
 	}
 }
 
-// gatherTime is how long free workers wait for others to be free too.
-const gatherTime = 3 * time.Millisecond
+// gatherTime is how long it is waited for room for many orders, and so for how long
+// at most one that is urgent waits while others are taken up ahead.
+const gatherTime = 10 * time.Millisecond
 
-// gather waits a moment, while there is much to do, until there is room for many
-// orders: what these cost together is little more than what one costs alone.
+// gather waits a moment, while all workers have something to do, until there is room
+// for many orders: what these cost together is little more than what one costs alone.
 func (d *dispatcher) gather(ctx context.Context) {
 	timer := time.NewTimer(gatherTime)
 	defer timer.Stop()
-	for 4*int(d.busy.Load()) > d.slots.capacity() {
+	for int(d.busy.Load()) > d.slots.scarce() {
 		select {
 		case <-ctx.Done():
 			return
@@ -107,6 +108,7 @@ func (d *dispatcher) take(ctx context.Context) (more bool, err error) {
 	}
 	failpoint.Hit(failpoint.Taken)
 	for _, w := range works {
+		d.log.DebugContext(ctx, "taken up", slog.String("order", w.Job.UUID), slog.Int64("run", w.Job.Run))
 		d.busy.Add(1)
 		d.start(w)
 	}
@@ -130,6 +132,8 @@ func (d *dispatcher) look(ctx context.Context, free int) error {
 	limit := lookAhead * d.slots.workers
 	if free == 0 {
 		limit = 0 // only what is cancelled
+	} else if err := d.release(ctx); err != nil {
+		return err
 	}
 	waiting, err := d.store.Waiting(ctx, d.agent, limit)
 	if err != nil {
@@ -140,6 +144,24 @@ func (d *dispatcher) look(ctx context.Context, free int) error {
 	}
 	d.waiting = waiting
 	return nil
+}
+
+// releaseEvery is how often an agent without limits looks for what others hold back
+// for theirs.
+const releaseEvery = time.Second
+
+// release lets go what is held back for a destination that has room.
+func (d *dispatcher) release(ctx context.Context) error {
+	if d.agent.PerDestination == 0 && time.Since(d.released) < releaseEvery {
+		return nil
+	}
+	d.released = time.Now()
+	for {
+		more, err := d.store.Release(ctx, d.agent)
+		if err != nil || !more || d.agent.PerDestination == 0 {
+			return err
+		}
+	}
 }
 
 // compare ends what was cancelled, and puts back what this agent has taken up
@@ -155,7 +177,7 @@ func (d *dispatcher) compare(ctx context.Context, runs []tracking.Run) error {
 			missing[r.Job] = true
 			continue
 		}
-		if err := d.store.PutBack(ctx, r.Job, 0, false, nil); err != nil && !errors.Is(err, tracking.ErrNotMine) {
+		if err := d.store.PutBack(ctx, r.Job, 0, false, "", nil); err != nil && !errors.Is(err, tracking.ErrNotMine) {
 			return err
 		}
 	}

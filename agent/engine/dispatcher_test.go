@@ -2,6 +2,8 @@ package engine
 
 import (
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -32,6 +34,43 @@ func TestSplit_sharesBetweenBegunAndNewOrders(t *testing.T) {
 				due, fresh := d.split(waiting, tc.free)
 				require.Equal(t, want, share{due, fresh})
 			}
+		})
+	}
+}
+
+// Orders taken up one by one cost as much each as many together: where all workers have
+// something to do the dispatcher waits for room for many, but not for long.
+func TestGather_waitsForRoomForMany(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		busy  int // of 4 workers, while as many again are taken up ahead
+		ended int // after a millisecond each
+		want  time.Duration
+	}{
+		"a worker is free":       {busy: 3},
+		"few are taken up ahead": {busy: 6},
+		"enough end":             {busy: 12, ended: 6, want: 6 * time.Millisecond},
+		"too few end":            {busy: 12, ended: 5, want: gatherTime},
+		"none end":               {busy: 12, want: gatherTime},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				d := &dispatcher{slots: newSlots(4), wake: make(chan struct{}, 1)}
+				d.slots.pace.Store(0)
+				require.Equal(t, 12, d.slots.capacity())
+				require.Equal(t, 6, d.slots.scarce())
+				d.busy.Store(int64(tc.busy))
+				go func() {
+					for range tc.ended {
+						time.Sleep(time.Millisecond)
+						d.done()
+					}
+				}()
+				began := time.Now()
+				d.gather(t.Context())
+				require.Equal(t, tc.want, time.Since(began))
+			})
 		})
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -24,13 +25,17 @@ type Config struct {
 	FirstWait       time.Duration // the pause after the first such; each later one is five times as long, up to 40 minutes
 	CheckTimeout    time.Duration // for checking an order's files
 	ImportTimeout   time.Duration // for importing a batch of files
+	SpoolDir        string        // a folder for long lists of files while their orders are carried out
 	ShutdownTimeout time.Duration // how long running orders may go on once Run's context ends
+	Conversions     Conversions
 }
 
 // Backend imports files. A request repeated with the same order imports
 // nothing twice.
 type Backend interface {
 	Import(ctx context.Context, req importer.Request) ([]importer.Result, error)
+	// Folders hold the links of all that an order has imported.
+	Folders(ctx context.Context, order string) ([]string, error)
 }
 
 // OrderLog opens the log of one order.
@@ -46,20 +51,29 @@ type Engine struct {
 	log      *slog.Logger
 	abort    chan struct{}
 	once     sync.Once
-	former   []string // names under which nothing is done any more
+
+	converting chan struct{} // has room for one more converter
+	aside      chan struct{} // has room for one more order that is converted
+	returns    returns
+
+	own    []string // names under which sessions have worked
+	former []string // those under which nothing is done any more
 }
 
 // New makes an engine; Run starts it.
 func New(c Config, store *tracking.Store, share *importer.Share, backend Backend, orderLog OrderLog, log *slog.Logger) *Engine {
 	return &Engine{
 		config: c, store: store, share: share, backend: backend, orderLog: orderLog, log: log,
-		abort: make(chan struct{}),
+		abort: make(chan struct{}), converting: make(chan struct{}, c.Conversions.Workers), aside: make(chan struct{}, asideFactor*c.Conversions.Workers),
 	}
 }
 
 // Abort makes a Run that is stopping cancel its running orders now. They are
 // resumed by whoever runs next.
 func (e *Engine) Abort() { e.once.Do(func() { close(e.abort) }) }
+
+// maxOwn bounds the names of sessions that are remembered.
+const maxOwn = 100
 
 // errLockLost ends a session whose hold on its orders is gone.
 var errLockLost = errors.New("the agent's lock is lost")
@@ -68,6 +82,9 @@ var errLockLost = errors.New("the agent's lock is lost")
 // finish within the shutdown timeout. A broken database connection does not
 // end it.
 func (e *Engine) Run(ctx context.Context) error {
+	var tidying sync.WaitGroup
+	defer tidying.Wait()
+	tidying.Go(func() { e.tidy(ctx) })
 	for ctx.Err() == nil {
 		err := e.session(ctx)
 		if err != nil && ctx.Err() == nil {
@@ -91,6 +108,8 @@ func (e *Engine) session(ctx context.Context) error {
 		return err
 	}
 	e.former = nil
+	e.own = append(e.own, name)
+	e.own = e.own[max(len(e.own)-maxOwn, 0):]
 	e.log.DebugContext(ctx, "taking orders", slog.String("agent", name), slog.Int("workers", e.config.Workers))
 	lasting := context.WithoutCancel(ctx)
 	// Orders do not end with ctx: drain gives them their time.
@@ -109,7 +128,7 @@ func (e *Engine) session(ctx context.Context) error {
 			leave := d.slots.enter(jobCtx)
 			if leave == nil {
 				defer d.done()
-				(&run{engine: e, work: w, log: e.log}).putBack(jobCtx, 0, false)
+				(&run{engine: e, work: w, log: e.log}).putBack(jobCtx, 0, false, "")
 				return
 			}
 			free := sync.OnceFunc(func() {
@@ -125,7 +144,7 @@ func (e *Engine) session(ctx context.Context) error {
 	group, groupCtx := errgroup.WithContext(taking)
 	group.Go(func() error { return d.run(groupCtx, jobs) })
 	group.Go(func() error { return d.listen(groupCtx) })
-	group.Go(func() error { return (&rescuer{store: e.store, agent: agent, log: e.log}).run(groupCtx) })
+	group.Go(func() error { return (&rescuer{store: e.store, log: e.log, own: slices.Clone(e.own)}).run(groupCtx) })
 	// The lock is watched until the last order has ended.
 	watching, stopWatching := context.WithCancel(lasting)
 	defer stopWatching()

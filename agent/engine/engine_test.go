@@ -37,6 +37,8 @@ func (b backend) Import(ctx context.Context, req importer.Request) ([]importer.R
 	return b(ctx, req)
 }
 
+func (b backend) Folders(context.Context, string) ([]string, error) { return nil, nil }
+
 // imported is what a backend says when all went well.
 func imported(req importer.Request) []importer.Result {
 	results := make([]importer.Result, len(req.Files))
@@ -44,6 +46,13 @@ func imported(req importer.Request) []importer.Result {
 		results[i] = importer.Result{Filesets: []int64{1}, Images: []int64{int64(i + 1)}}
 	}
 	return results
+}
+
+func pathsOf(req importer.Request) (paths []string) {
+	for _, file := range req.Files {
+		paths = append(paths, file.Path)
+	}
+	return paths
 }
 
 type fixture struct {
@@ -230,7 +239,7 @@ func TestEngine_retriesByUpdateAndKeepsWhatIsDone(t *testing.T) {
 	f.start(engine.Config{}, backend(func(_ context.Context, req importer.Request) ([]importer.Result, error) {
 		mu.Lock()
 		defer mu.Unlock()
-		asked = append(asked, req.Files)
+		asked = append(asked, pathsOf(req))
 		results := imported(req)
 		if broken {
 			results[1] = importer.Result{Err: &importer.Error{Reason: "The format is not known."}}
@@ -326,7 +335,7 @@ func TestEngine_savesALargeOrderAsItGoes(t *testing.T) {
 	}
 	var asked [][]string
 	f.start(engine.Config{Workers: 1}, backend(func(ctx context.Context, req importer.Request) ([]importer.Result, error) {
-		asked = append(asked, req.Files)
+		asked = append(asked, pathsOf(req))
 		switch len(asked) {
 		case 2:
 			for saved := 0; saved < 500; {
@@ -390,6 +399,8 @@ func (b *blocking) Import(ctx context.Context, req importer.Request) ([]importer
 		return nil, ctx.Err()
 	}
 }
+
+func (*blocking) Folders(context.Context, string) ([]string, error) { return nil, nil }
 
 func newBlocking() *blocking {
 	return &blocking{begun: make(chan struct{}, 10), release: make(chan struct{})}
@@ -566,4 +577,57 @@ func TestEngine_endsACancelledOrderOnceItCan(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "The order was cancelled.", f.await(id, 1).Description)
 	require.Equal(t, failed, f.stages(id))
+}
+
+// longOrder places an order whose list of files a worker reads for itself.
+func (f *fixture) longOrder() (id string, n int) {
+	f.t.Helper()
+	var files []string
+	for i := range 500 {
+		files = append(files, f.file(fmt.Sprintf("%0200d.tif", i)))
+	}
+	return f.place(files...), len(files)
+}
+
+func TestEngine_importsAnOrderOfVeryManyFiles(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	dir := t.TempDir()
+	f.start(engine.Config{SpoolDir: dir}, nil)
+	id, n := f.longOrder()
+	require.Equal(t, order.Completed, f.await(id, 1).Stage)
+	require.NoError(t, f.store.Retry(t.Context(), id, false))
+	require.Equal(t, order.Completed, f.await(id, 2).Stage)
+	var filesets int
+	require.NoError(t, f.store.Pool().QueryRow(t.Context(), `SELECT count(*) FROM importer.repository_filesets`).Scan(&filesets))
+	require.Equal(t, n, filesets, "each once")
+	var unnamed int
+	require.NoError(t, f.store.Pool().QueryRow(t.Context(), `SELECT count(*) FROM public.imports WHERE stage <> 'Import Pending' AND file_names IS NULL`).Scan(&unnamed))
+	require.Zero(t, unnamed, "each stage names the files")
+	left, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Empty(t, left)
+}
+
+// That an agent has no room for its lists is no fault of the order.
+func TestEngine_keepsAnOrderThatItCannotList(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	dir := filepath.Join(t.TempDir(), "full")
+	_, stop := f.start(engine.Config{SpoolDir: dir}, nil)
+	id, _ := f.longOrder()
+	var tries int
+	var wait time.Duration
+	require.Eventually(t, func() bool {
+		return f.store.Pool().QueryRow(t.Context(), `SELECT tries, due_at - clock_timestamp() FROM importer.orders
+			WHERE uuid = $1 AND state = 'queued'`, id).Scan(&tries, &wait) == nil
+	}, 30*time.Second, 5*time.Millisecond)
+	require.Zero(t, tries)
+	require.Greater(t, wait, 30*time.Second)
+	stop()
+	require.NoError(t, os.Mkdir(dir, 0o700))
+	_, err := f.store.Pool().Exec(t.Context(), `UPDATE importer.orders SET due_at = clock_timestamp()`)
+	require.NoError(t, err)
+	f.start(engine.Config{SpoolDir: dir}, nil)
+	require.Equal(t, order.Completed, f.await(id, 1).Stage)
 }

@@ -18,28 +18,19 @@ const batchSize = 500
 // importFiles imports what is not imported yet, a batch at a time. Files that
 // fail by their own fault do not stop the others.
 func (r *run) importFiles(ctx context.Context) error {
-	var todo []*tracking.File
-	var resolved []string
-	for i := range r.work.Files {
-		if r.work.Files[i].State == tracking.FilePending {
-			todo, resolved = append(todo, &r.work.Files[i]), append(resolved, r.found[i].path)
-		}
-	}
-	if len(todo) == 0 {
-		return r.failures()
-	}
-	above := parent(resolved)
 	var passing error
 	saved := func() error { return nil }
 	defer func() { _ = saved() }() // a crash waits for it too
-	for start := 0; start < len(todo); start += batchSize {
-		end := min(start+batchSize, len(todo))
-		if start > 0 {
+	for batch, err := range batches(r.todo, batchSize) {
+		if err != nil {
+			return err
+		}
+		if len(r.unsaved) > 0 {
 			saved = r.saveBeside(ctx)
 		}
 		r.progress(ctx, "importing")
 		err := within(ctx, "importing", r.engine.config.ImportTimeout, func(ctx context.Context) error {
-			return r.importBatch(ctx, todo[start:end], resolved[start:end], above)
+			return r.importBatch(ctx, batch)
 		})
 		failpoint.Hit(failpoint.Imported)
 		if err := saved(); err != nil {
@@ -75,37 +66,56 @@ func (r *run) saveBeside(ctx context.Context) (saved func() error) {
 	})
 }
 
-func (r *run) importBatch(ctx context.Context, files []*tracking.File, paths []string, parent string) error {
-	o := &r.work.Order
-	results, err := r.engine.backend.Import(ctx, importer.Request{
-		Order: o.UUID, Round: r.work.Round, Group: o.Group, User: o.User,
-		Type: importer.ContainerType(o.Destination.Type), Container: o.Destination.ID,
-		Files: paths, Parent: parent,
-	})
+func (r *run) importBatch(ctx context.Context, batch []entry) error {
+	files := make([]importer.File, len(batch))
+	for i := range batch {
+		files[i].Path = batch[i].resolved
+	}
+	results, err := r.ask(ctx, files, r.above)
 	if err != nil {
-		return classify(err)
+		return err
 	}
 	var passing error
-	for i, f := range files {
-		result := results[i]
-		if result.Err == nil && len(result.Images)+len(result.Plates) == 0 {
-			result.Err = errNoResult
-		}
+	for i := range batch {
+		e, result := &batch[i], &results[i]
 		if result.Err == nil {
+			f := r.file(e, tracking.FileImported, "")
 			f.Filesets, f.Images, f.Plates = result.Filesets, result.Images, result.Plates
 			r.log.InfoContext(ctx, "imported", slog.String("path", f.Path), slog.Any("filesets", f.Filesets))
-			r.decide(f, tracking.FileImported, "")
+			r.decide(f, e.size)
 			continue
 		}
 		err := classify(result.Err)
-		r.log.WarnContext(ctx, "not imported", slog.String("path", f.Path), slog.Any("error", err))
+		r.log.WarnContext(ctx, "not imported", slog.String("path", e.path), slog.Any("error", err))
 		if passes(err) && !r.last {
 			passing = err
 			continue
 		}
-		r.decide(f, tracking.FileFailed, err.Error())
+		r.decide(r.file(e, tracking.FileFailed, r.reason(err)), e.size)
 	}
 	return passing
+}
+
+// ask has the backend import files for the order, and returns a result for each.
+func (r *run) ask(ctx context.Context, files []importer.File, parent string) ([]importer.Result, error) {
+	o := &r.work.Order
+	results, err := r.engine.backend.Import(ctx, importer.Request{
+		Order: o.UUID, Round: r.work.Round, Group: o.Group, User: o.User,
+		Type: importer.ContainerType(o.Destination.Type), Container: o.Destination.ID,
+		Files: files, Parent: parent,
+	})
+	if err == nil && len(results) != len(files) {
+		err = errNoResult
+	}
+	if err != nil {
+		return nil, classify(err)
+	}
+	for i := range results {
+		if result := &results[i]; result.Err == nil && len(result.Images)+len(result.Plates) == 0 {
+			result.Err = errNoResult
+		}
+	}
+	return results, nil
 }
 
 // errNoResult guards against a backend that reports success without an id.

@@ -91,7 +91,7 @@ func TestEngine_givesBackWhatItTookUpTooEarly(t *testing.T) {
 	blocked := f.file("blocked.tif")
 	begun, release := make(chan struct{}), make(chan struct{})
 	f.start(engine.Config{Workers: 1}, backend(func(_ context.Context, req importer.Request) ([]importer.Result, error) {
-		if req.Files[0] == blocked {
+		if req.Files[0].Path == blocked {
 			close(begun)
 			<-release
 		}

@@ -19,15 +19,10 @@ func (r *run) progress(ctx context.Context, step string) {
 		return
 	}
 	r.noted = now
-	p := tracking.Progress{Step: step, FilesTotal: len(r.work.Files), Began: r.began, Updated: now}
-	for i := range r.work.Files {
-		if size := r.found[i].size; r.work.Files[i].State == tracking.FilePending {
-			p.BytesTotal += size
-		} else {
-			p.FilesDone++
-			p.BytesDone += size
-			p.BytesTotal += size
-		}
+	t := &r.tally
+	p := tracking.Progress{
+		Step: step, FilesDone: t.imported + t.failed, FilesTotal: r.listed.Len(), BytesDone: t.done + r.converting.bytes(), BytesTotal: t.total,
+		Began: r.began, Updated: now,
 	}
 	if err := r.engine.store.SaveProgress(ctx, r.work.Job, p); err != nil {
 		r.log.DebugContext(ctx, "no progress shown", slog.Any("error", err))

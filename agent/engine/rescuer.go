@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"slices"
 	"time"
@@ -21,9 +20,9 @@ const graceTime = lockEvery + tracking.CheckTime + 3*time.Second
 // rescuer finds the orders of agents that are gone, and those that wait without need.
 type rescuer struct {
 	store *tracking.Store
-	agent tracking.Agent
 	log   *slog.Logger
 	since map[string]time.Time // since when agents have been seen without their lock
+	own   []string             // names under which this process has worked
 }
 
 func (r *rescuer) run(ctx context.Context) error {
@@ -37,9 +36,8 @@ func (r *rescuer) run(ctx context.Context) error {
 		if n > 0 {
 			r.log.InfoContext(ctx, "resuming orders that were interrupted", slog.Int("orders", n))
 		}
-		err = errors.Join(r.store.Release(ctx, r.agent), r.store.Hasten(ctx, longestWait))
-		if err != nil && ctx.Err() == nil {
-			r.log.WarnContext(ctx, "orders that are kept back wait", slog.Any("error", err))
+		if err := r.store.Hasten(ctx, longestWait); err != nil && ctx.Err() == nil {
+			r.log.WarnContext(ctx, "orders that are to be tried again wait", slog.Any("error", err))
 		}
 	}
 	return nil
@@ -67,5 +65,5 @@ func (r *rescuer) rescue(ctx context.Context) (int, error) {
 	if len(gone) == 0 {
 		return 0, nil
 	}
-	return r.store.Rescue(ctx, gone)
+	return r.store.Rescue(ctx, gone, r.own)
 }

@@ -1,26 +1,25 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	"biomero-importer/agent/failpoint"
 	"biomero-importer/agent/order"
+	"biomero-importer/agent/spool"
 	"biomero-importer/agent/tracking"
 )
 
 // maxCrashes is how often an agent may die at an order before the order is to
 // blame.
 const maxCrashes = 5
-
-// errUnsaved is a checkpoint or an end that could not be written. It says nothing
-// of the order.
-var errUnsaved = errors.New("the order's state could not be saved")
 
 // run is one try at an attempt.
 type run struct {
@@ -31,55 +30,74 @@ type run struct {
 	last    bool // no further try follows
 	unsaved []tracking.File
 
+	begun func() error // waits until it is noted that a worker has begun
 	began time.Time
 	noted time.Time // when its progress was noted last, or it began
-	found []found   // the files, once they are checked
+
+	listed *spool.List // the order's files
+	unread error       // why that is not all of them
+	kept   []bool      // those that are imported
+	todo   *spool.List // entries, once the files are checked
+	above  string      // the nearest folder that holds all of these
+
+	importing  sync.Mutex // of imports, while several files are converted
+	mu         sync.Mutex // of what follows, and of unsaved, meanwhile
+	tally      tally
+	converting converting
+	budget     budget
 }
 
 // carryOut does all that is to be done with an order that was taken up. Whatever
 // happens, the order has ended then, or waits to be taken up again, or belongs to
-// somebody else. free is called as soon as only its end is left to be written.
+// somebody else. free is called as soon as only its end is left to be written, or it is to
+// do without a worker.
 func (e *Engine) carryOut(ctx context.Context, work *tracking.Work, free func()) {
+	r := &run{
+		engine: e, free: free, work: work, last: work.Tries+1 >= e.config.MaxAttempts,
+		listed: spool.New(e.config.SpoolDir), todo: spool.New(e.config.SpoolDir),
+		converting: converting{parts: map[int]int64{}},
+	}
+	defer func() { _ = errors.Join(r.listed.Close(), r.todo.Close()) }()
+	r.begin(ctx) // before a slow disk lets later orders pass
 	log, closeLog, err := e.orderLog(work.Job.UUID)
 	if err != nil {
 		e.log.WarnContext(ctx, "the order has no log of its own", slog.String("order", work.Job.UUID), slog.Any("error", err))
 		log, closeLog = e.log, func() error { return nil }
 	}
 	defer func() { _ = closeLog() }()
-	r := &run{
-		engine: e, free: free, work: work, last: work.Tries+1 >= e.config.MaxAttempts,
-		log: log.With(slog.String("order", work.Job.UUID), slog.Int("attempt", work.Attempt)),
-	}
+	r.log = log.With(slog.String("order", work.Job.UUID), slog.Int("attempt", work.Attempt))
 	err = r.do(ctx)
 	if err == nil || errors.Is(err, tracking.ErrNotMine) {
 		return
 	}
-	wait, tried := time.Duration(0), false
+	keptBy := hindered(err)
 	switch {
 	case ctx.Err() != nil:
 		r.log.InfoContext(ctx, "interrupted; to be resumed")
-	case errors.Is(err, errUnsaved):
-		wait = unsavedWait
-		r.log.WarnContext(ctx, "to be resumed", slog.Any("error", err))
+		r.putBack(ctx, 0, false, "")
+	case keptBy != nil:
+		wait := keptBy.wait
+		if errors.Is(err, errCrowded) {
+			wait = e.returns.after(wait)
+		}
+		r.log.WarnContext(ctx, "to be resumed", slog.Duration("after", wait), slog.Any("error", err))
+		r.putBack(ctx, wait, false, keptBy.why)
 	default:
-		wait, tried = e.config.backOff(work.Tries), true
+		wait := e.config.backOff(work.Tries)
 		r.log.WarnContext(ctx, "to be tried again", slog.Int("try", work.Tries+1), slog.Duration("after", wait.Round(time.Second)), slog.Any("error", err))
+		r.putBack(ctx, wait, true, "The import did not succeed, for a reason that may pass; it is tried again.")
 	}
-	r.putBack(ctx, wait, tried)
 }
-
-// unsavedWait is the pause after the database did not take an order's state.
-const unsavedWait = 5 * time.Second
 
 // putBack lets whoever is free resume the order. As long as this agent has its lock,
 // nobody else could find out that it does not work on the order any more; so it
 // goes on trying. Of an order that was cancelled or interrupted it tries once: the
 // dispatcher finds that it is left over, or others do when the lock is gone.
-func (r *run) putBack(ctx context.Context, wait time.Duration, tried bool) {
+func (r *run) putBack(ctx context.Context, wait time.Duration, tried bool, why string) {
 	for more := true; more; more = pause(ctx, time.Second) {
 		failpoint.Hit(failpoint.Returning)
 		bound, cancel := context.WithTimeout(context.WithoutCancel(ctx), putBackTime)
-		err := r.engine.store.PutBack(bound, r.work.Job, wait, tried, r.unsaved)
+		err := r.engine.store.PutBack(bound, r.work.Job, wait, tried, why, r.unsaved)
 		cancel()
 		if err == nil || errors.Is(err, tracking.ErrNotMine) {
 			failpoint.Hit(failpoint.Returned)
@@ -111,15 +129,16 @@ func (c *Config) backOff(tries int) time.Duration {
 // do takes the order through its steps. A returned error means that the order
 // has not ended.
 func (r *run) do(ctx context.Context) error {
-	r.began, r.found = time.Now(), make([]found, len(r.work.Files))
+	r.began = time.Now()
 	r.noted = r.began
 	o := &r.work.Order
-	r.log.InfoContext(ctx, "order started", slog.String("user", o.User), slog.String("group", o.Group), slog.Int("files", len(o.Files)))
-	err := r.steps(ctx)
+	r.log.InfoContext(ctx, "order started", slog.String("user", o.User), slog.String("group", o.Group), slog.Int("files", r.listed.Len()))
+	defer func() { _ = r.begun() }()
+	err := guarded(ctx, r.log, r.steps)
 	if err != nil && errors.Is(context.Cause(ctx), errCancelled) {
 		return r.end(ctx, r.cancelled())
 	}
-	if err != nil && (ctx.Err() != nil || errors.Is(err, tracking.ErrNotMine) || errors.Is(err, errUnsaved)) {
+	if stopped(ctx, err) {
 		return err
 	}
 	if err != nil && passes(err) && !r.last {
@@ -128,20 +147,49 @@ func (r *run) do(ctx context.Context) error {
 	return r.end(ctx, err)
 }
 
-// steps returns nil when the order is complete. A panic in a step is a fault
-// of this order alone.
-func (r *run) steps(ctx context.Context) (err error) {
+// begin lists the order's files, which its stage names, and has it noted that a worker has
+// begun. One that is resumed may have killed an agent that could not note any more that it
+// had begun: of that it is noted first. Nor is one listed again that killed several.
+func (r *run) begin(ctx context.Context) {
+	if r.work.Resumed {
+		r.beginBeside(ctx)
+		if r.unread = r.begun(); r.unread != nil {
+			return
+		}
+	}
+	if r.work.Crashes < maxCrashes {
+		r.unread = guarded(ctx, r.engine.log.With(slog.String("order", r.work.Job.UUID)), r.list)
+	}
+	if r.begun == nil {
+		r.beginBeside(ctx)
+	}
+}
+
+// beginBeside notes that a worker has begun with the order, while it does.
+func (r *run) beginBeside(ctx context.Context) {
+	done := make(chan error, 1)
+	go func() { done <- r.engine.store.Begin(ctx, r.work) }()
+	r.begun = sync.OnceValue(func() error { return unsaved(<-done) })
+}
+
+// guarded does a step. A panic there is a fault of this order alone.
+func guarded(ctx context.Context, log *slog.Logger, step func(context.Context) error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			r.log.ErrorContext(ctx, "a step crashed", slog.Any("panic", p), slog.String("stack", string(debug.Stack())))
+			log.ErrorContext(ctx, "a step crashed", slog.Any("panic", p), slog.String("stack", string(debug.Stack())))
 			err = fmt.Errorf("a step crashed: %v", p)
 		}
 	}()
+	return step(ctx)
+}
+
+// steps returns nil when the order is complete.
+func (r *run) steps(ctx context.Context) error {
 	if r.work.Cancelled {
 		return r.cancelled()
 	}
-	if r.work.Faulty != nil {
-		return r.work.Faulty
+	if err := cmp.Or(r.work.Faulty, r.unread); err != nil {
+		return err
 	}
 	if r.work.Crashes >= maxCrashes {
 		return order.Errorf(order.Invalid, "The importer stopped %d times while it worked on this order; its log may say why.", r.work.Crashes)
@@ -150,34 +198,25 @@ func (r *run) steps(ctx context.Context) (err error) {
 		return err
 	}
 	failpoint.Hit(failpoint.Checked)
+	if r.work.Order.Converter != nil {
+		return r.convertFiles(ctx)
+	}
 	return r.importFiles(ctx)
-}
-
-// cancelled says what became of an order that somebody cancelled.
-func (r *run) cancelled() error {
-	imported := 0
-	for i := range r.work.Files {
-		if r.work.Files[i].State == tracking.FileImported {
-			imported++
-		}
-	}
-	if imported == 0 {
-		return order.Errorf(order.Invalid, "The order was cancelled.")
-	}
-	return order.Errorf(order.Invalid, "The order was cancelled after %d of %d files had been imported.", imported, len(r.work.Files))
 }
 
 // end writes the order's last stage and its files together.
 func (r *run) end(ctx context.Context, fault error) error {
-	end := tracking.End{Job: r.work.Job, Stage: order.Completed, Paths: r.work.Order.Files, Files: r.unsaved}
+	end := tracking.End{Job: r.work.Job, Stage: order.Completed, Names: r.work.Names, Files: r.unsaved}
 	if fault != nil {
 		end.Stage, end.Reason = order.Failed, r.reason(fault)
 	}
-	if err := r.engine.store.Finish(ctx, end, r.free); err != nil {
-		if errors.Is(err, tracking.ErrNotMine) {
-			return err
-		}
-		return fmt.Errorf("%w: %w", errUnsaved, err)
+	r.free()
+	if err := r.begun(); err != nil {
+		return err
+	}
+	r.discard(ctx) // while the order is this run's: the next attempt has its own
+	if err := unsaved(r.engine.store.Finish(ctx, end)); err != nil {
+		return err
 	}
 	if fault != nil {
 		r.log.WarnContext(ctx, "order failed", slog.String("reason", end.Reason), slog.Any("error", fault),
@@ -214,12 +253,8 @@ func (r *run) save(ctx context.Context) error {
 	if len(r.unsaved) == 0 {
 		return nil
 	}
-	err := r.engine.store.SaveFiles(ctx, r.work.Job, r.unsaved)
-	if errors.Is(err, tracking.ErrNotMine) {
+	if err := unsaved(r.engine.store.SaveFiles(ctx, r.work.Job, r.unsaved)); err != nil {
 		return err
-	}
-	if err != nil {
-		return fmt.Errorf("%w: %w", errUnsaved, err)
 	}
 	r.unsaved = nil
 	failpoint.Hit(failpoint.Saved)

@@ -2,14 +2,15 @@ package engine
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"sync"
 
 	"biomero-importer/agent/tracking"
+	"biomero-importer/preprocess"
 )
 
 // errCancelled is the cause of a context's end when somebody cancelled the order.
-var errCancelled = errors.New("the order was cancelled")
+var errCancelled = fmt.Errorf("the order was cancelled: %w", preprocess.ErrCancelled)
 
 // running is the orders that are being carried out, or whose end is being written.
 type running struct {

@@ -37,6 +37,10 @@ func (s *slots) capacity() int {
 	return s.workers
 }
 
+// scarce is for how many orders taken up more are needed soon: all workers have one,
+// and few wait.
+func (s *slots) scarce() int { return s.workers + (s.capacity()-s.workers)/4 }
+
 // enter waits for a worker, and returns what frees it; nil where none was free in time.
 func (s *slots) enter(ctx context.Context) (leave func()) {
 	select {

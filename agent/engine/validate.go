@@ -6,9 +6,12 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/google/uuid"
+
 	"biomero-importer/agent/order"
 	"biomero-importer/agent/tracking"
 	"biomero-importer/importer"
+	"biomero-importer/preprocess"
 )
 
 // validate finds out, before anything is made, what of the order can be imported.
@@ -21,36 +24,86 @@ func (r *run) validate(ctx context.Context) error {
 	if err := order.CheckOptions(r.work.Options); err != nil {
 		return err
 	}
-	if o.Converter != nil {
-		return order.Errorf(order.Invalid, "The order asks for preprocessing with %q, which this version of the importer cannot do yet.", o.Converter.Container)
+	if err := r.checkConverter(); err != nil {
+		return err
 	}
 	checker := r.engine.share.Checker()
 	defer checker.Close()
-	for i := range r.work.Files {
-		f := &r.work.Files[i]
-		if f.State == tracking.FileImported {
-			continue
+	var record []byte
+	ordinal := -1
+	for path, err := range r.paths() {
+		if err == nil {
+			err = ctx.Err()
 		}
-		if err := ctx.Err(); err != nil {
+		if err != nil {
 			return err
 		}
+		if ordinal++; ordinal < len(r.kept) && r.kept[ordinal] {
+			continue
+		}
 		r.progress(ctx, "checking")
-		var err error
-		if r.found[i], err = r.checkFile(checker, f.Path, importer.ContainerType(o.Destination.Type)); err != nil {
+		e := entry{ordinal: ordinal, path: path}
+		if e.found, err = r.checkEntry(checker, &e); err != nil {
 			fault, ok := errors.AsType[*importer.Error](err)
 			if !ok {
-				return order.Errorf(order.Busy, "checking %q: %w", f.Path, err)
+				return order.Errorf(order.Busy, "checking %q: %w", path, err)
 			}
-			r.decide(f, tracking.FileFailed, fault.Reason)
+			r.decide(r.file(&e, tracking.FileFailed, fault.Reason), 0)
+			if len(r.unsaved) >= batchSize {
+				if err := r.save(ctx); err != nil {
+					return err
+				}
+			}
+			continue
 		}
+		r.tally.total += e.size
+		r.above = above(r.above, e.resolved)
+		record = e.encode(record[:0])
+		if err := r.todo.Add(record); err != nil {
+			return unlisted(err)
+		}
+	}
+	return nil
+}
+
+// checkEntry checks a file to be imported, or to be converted first.
+func (r *run) checkEntry(checker *importer.Checker, e *entry) (found, error) {
+	if r.work.Order.Converter == nil {
+		return r.checkFile(checker, e.path, importer.ContainerType(r.work.Order.Destination.Type))
+	}
+	resolved, info, err := checker.Check(e.path)
+	if err != nil {
+		return found{}, err
+	}
+	e.resolved = resolved
+	if fault, ok := errors.AsType[*preprocess.Error](r.engine.config.Conversions.Converter.Check(r.conversion(e))); ok {
+		return found{}, &importer.Error{Reason: fault.Reason, Err: fault.Err}
+	}
+	if info.IsDir() {
+		return found{resolved: resolved}, nil
+	}
+	return found{resolved, info.Size()}, nil
+}
+
+// checkConverter makes sure that the order's conversions can be told from others: folders
+// and containers are named by it.
+func (r *run) checkConverter() error {
+	c := r.work.Order.Converter
+	switch {
+	case c == nil:
+		return nil
+	case r.engine.config.Conversions.Converter == nil:
+		return order.Errorf(order.Invalid, "The order asks for preprocessing with %q, which this importer is not set up for.", c.Container)
+	case len(r.work.Order.UUID) != 36 || uuid.Validate(r.work.Order.UUID) != nil:
+		return order.Errorf(order.Invalid, "The order asks for preprocessing, and its uuid %q is no UUID.", r.work.Order.UUID)
 	}
 	return nil
 }
 
 // found is where a file or folder of an order really is.
 type found struct {
-	path string
-	size int64 // in bytes; of a folder nothing
+	resolved string
+	size     int64 // in bytes; of a folder nothing
 }
 
 func (r *run) checkFile(checker *importer.Checker, path string, into importer.ContainerType) (found, error) {
@@ -58,16 +111,13 @@ func (r *run) checkFile(checker *importer.Checker, path string, into importer.Co
 	if err != nil {
 		return found{}, err
 	}
-	if resolved == path {
-		resolved = path // one text of the same is enough
-	}
 	if !info.IsDir() {
 		return found{resolved, info.Size()}, nil
 	}
 	if importer.IsZarr(resolved) {
 		_, err = r.engine.share.Zarr(resolved, into)
 	}
-	return found{path: resolved}, err
+	return found{resolved: resolved}, err
 }
 
 // maxName leaves room for what the repository's folder template puts behind a
@@ -86,41 +136,13 @@ func checkNames(o *order.Order) error {
 	return nil
 }
 
-// decide sets what became of a file, to be saved with the next checkpoint.
-func (r *run) decide(f *tracking.File, state tracking.FileState, reason string) {
-	f.State, f.Reason = state, reason
-	r.unsaved = append(r.unsaved, *f)
-	f.Filesets, f.Images, f.Plates = nil, nil, nil // needed no more: there can be very many files
-}
-
-// failures sums up the files that failed, or is nil.
-func (r *run) failures() error {
-	failed, first := 0, ""
-	for _, f := range r.work.Files {
-		if f.State == tracking.FileFailed {
-			if failed == 0 {
-				first = f.Reason
-			}
-			failed++
-		}
+// above is the nearest folder that holds a path and, unless it is "", the folder dir.
+func above(dir, path string) string {
+	if dir == "" {
+		return filepath.Dir(path)
 	}
-	switch total := len(r.work.Files); {
-	case failed == 0:
-		return nil
-	case total == 1:
-		return order.Errorf(order.Invalid, "%s", first)
-	default:
-		return order.Errorf(order.Invalid, "%d of %d files failed: %s", failed, total, first)
-	}
-}
-
-// parent is the nearest folder that holds all paths.
-func parent(paths []string) string {
-	dir := filepath.Dir(paths[0])
-	for _, p := range paths[1:] {
-		for dir != "/" && !below(p, dir) {
-			dir = filepath.Dir(dir)
-		}
+	for dir != "/" && !below(path, dir) {
+		dir = filepath.Dir(dir)
 	}
 	return dir
 }

@@ -6,7 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestParent_holdsAllPaths(t *testing.T) {
+func TestAbove_holdsAllPaths(t *testing.T) {
 	t.Parallel()
 	for want, paths := range map[string][]string{
 		"/data/a":   {"/data/a/1.tif"},
@@ -15,6 +15,10 @@ func TestParent_holdsAllPaths(t *testing.T) {
 		"/data/x":   {"/data/x/b/1.tif", "/data/x/b"},
 		"/":         {"/data/a", "/other/b"},
 	} {
-		require.Equal(t, want, parent(paths))
+		dir := ""
+		for _, path := range paths {
+			dir = above(dir, path)
+		}
+		require.Equal(t, want, dir)
 	}
 }

@@ -43,9 +43,8 @@ func New[In, Out any](most int, rest time.Duration, do func(ctx context.Context,
 	return &Group[In, Out]{max: most, rest: rest, do: do}
 }
 
-// Do has in done with others and returns what became of it. handed, if any, is
-// called once in is sure to be done. It does not end with ctx.
-func (g *Group[In, Out]) Do(ctx context.Context, in In, handed func()) (Out, error) {
+// Do has in done with others and returns what became of it. It does not end with ctx.
+func (g *Group[In, Out]) Do(ctx context.Context, in In) (Out, error) {
 	c := &call[In, Out]{in: in, lead: make(chan struct{}, 1), done: make(chan struct{})}
 	g.mu.Lock()
 	g.waiting = append(g.waiting, c)
@@ -54,9 +53,6 @@ func (g *Group[In, Out]) Do(ctx context.Context, in In, handed func()) (Out, err
 		c.lead <- struct{}{}
 	}
 	g.mu.Unlock()
-	if handed != nil {
-		handed()
-	}
 	select {
 	case <-c.done:
 	case <-c.lead:

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -17,44 +18,42 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestDo_answersEachAndGathersWhileBusy(t *testing.T) {
 	t.Parallel()
-	begun, release := make(chan struct{}), make(chan struct{})
-	var lots [][]int
-	g := group.New(10, 0, func(_ context.Context, lot []int) ([]int, error) {
-		lots = append(lots, lot) // one lot at a time
-		begun <- struct{}{}
-		<-release
-		doubled := make([]int, len(lot))
-		for i, n := range lot {
-			doubled[i] = 2 * n
-		}
-		return doubled, nil
-	})
-	var callers, handed sync.WaitGroup
-	call := func(n int) {
-		handed.Add(1)
-		callers.Go(func() {
-			got, err := g.Do(t.Context(), n, handed.Done)
-			if err != nil || got != 2*n {
-				t.Errorf("%d: %d, %v", n, got, err)
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		var lots [][]int
+		g := group.New(10, 0, func(_ context.Context, lot []int) ([]int, error) {
+			lots = append(lots, lot) // one lot at a time
+			<-release
+			doubled := make([]int, len(lot))
+			for i, n := range lot {
+				doubled[i] = 2 * n
 			}
+			return doubled, nil
 		})
-	}
-	call(0)
-	<-begun
-	for n := range 24 {
-		call(n + 1)
-	}
-	handed.Wait()
-	for range 3 {
-		release <- struct{}{}
-		<-begun
-	}
-	release <- struct{}{}
-	callers.Wait()
-	require.Len(t, lots, 4)
-	for i, want := range []int{1, 10, 10, 4} {
-		require.Len(t, lots[i], want)
-	}
+		var callers sync.WaitGroup
+		call := func(n int) {
+			callers.Go(func() {
+				got, err := g.Do(t.Context(), n)
+				if err != nil || got != 2*n {
+					t.Errorf("%d: %d, %v", n, got, err)
+				}
+			})
+		}
+		call(0)
+		synctest.Wait()
+		for n := range 24 {
+			call(n + 1)
+		}
+		synctest.Wait()
+		for range 4 {
+			release <- struct{}{}
+		}
+		callers.Wait()
+		require.Len(t, lots, 4)
+		for i, want := range []int{1, 10, 10, 4} {
+			require.Len(t, lots[i], want)
+		}
+	})
 }
 
 var errOdd = errors.New("odd")
@@ -72,7 +71,7 @@ func TestDo_failsNobodyForAnothersFault(t *testing.T) {
 	var callers sync.WaitGroup
 	for n := range 500 {
 		callers.Go(func() {
-			got, err := g.Do(t.Context(), n, nil)
+			got, err := g.Do(t.Context(), n)
 			if n%2 == 1 != errors.Is(err, errOdd) || (err == nil && got != n) {
 				t.Errorf("%d: %d, %v", n, got, err)
 			}
@@ -89,9 +88,9 @@ func TestDo_survivesACrash(t *testing.T) {
 		}
 		return lot, nil
 	})
-	_, err := g.Do(t.Context(), 13, nil)
+	_, err := g.Do(t.Context(), 13)
 	require.ErrorContains(t, err, "a defect")
-	got, err := g.Do(t.Context(), 14, nil)
+	got, err := g.Do(t.Context(), 14)
 	require.NoError(t, err)
 	require.Equal(t, 14, got)
 }
@@ -101,7 +100,7 @@ func TestDo_endsThoughItsCallerWasCancelled(t *testing.T) {
 	g := group.New(1, 0, func(ctx context.Context, lot []int) ([]int, error) { return lot, ctx.Err() })
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err := g.Do(ctx, 1, nil)
+	_, err := g.Do(ctx, 1)
 	require.NoError(t, err)
 }
 
@@ -112,12 +111,12 @@ func TestDo_restsBetweenLotsSoThatMoreGather(t *testing.T) {
 		lots++ // one lot at a time
 		return lot, nil
 	})
-	_, err := g.Do(t.Context(), 0, nil)
+	_, err := g.Do(t.Context(), 0)
 	require.NoError(t, err)
 	var callers sync.WaitGroup
 	for n := range 5 {
 		callers.Go(func() {
-			if _, err := g.Do(t.Context(), n, nil); err != nil {
+			if _, err := g.Do(t.Context(), n); err != nil {
 				t.Error(err)
 			}
 		})

@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"biomero-importer/agent/order"
 	"biomero-importer/agent/tracking"
@@ -80,23 +79,15 @@ func (in *Intake) control(ctx context.Context, d watcher.Drop) error {
 	}
 	prev := known[d.Path]
 	sum := sha256.Sum256(data)
-	m := &manifest{
-		path: d.Path, drop: d, own: in.own(d), waiting: time.Now(),
-		seen: map[string]observation{}, held: map[string]heldDrop{},
-		record: tracking.Drop{
-			Path: d.Path, Kind: tracking.DropManifest, Size: d.Size, ModTime: d.ModTime.UnixNano(), Inode: d.Inode,
-			Digest: sum[:], UUID: prev.UUID, Version: prev.Version, FirstSeen: time.Now(),
-		},
-	}
-	if in.config.Rules[d.Rule].Legacy {
-		m.record.Kind = tracking.DropLegacy
-	}
+	m := in.newManifest(d)
+	m.record.Size, m.record.ModTime, m.record.Inode = d.Size, d.ModTime.UnixNano(), d.Inode
+	m.record.Digest, m.record.UUID, m.record.Version = sum[:], prev.UUID, prev.Version
 	touched := prev.ModTime != m.record.ModTime
-	if !utf8.ValidString(d.Path) {
+	if fault := nameFault(d.Path); fault != nil {
 		if prev.State == tracking.DropRefused && !touched {
 			return nil
 		}
-		return in.refuse(ctx, m, order.Errorf(order.Invalid, "The manifest %q has a name, or lies in a folder with one, that is not valid UTF-8: rename it.", d.Path))
+		return in.refuse(ctx, m, fault)
 	}
 	old := in.manifests.byPath[d.Path]
 	if old == nil {
@@ -147,6 +138,18 @@ func (in *Intake) control(ctx context.Context, d watcher.Drop) error {
 		return in.giveBack(ctx, m)
 	}
 	return nil // what it named before may still be meant
+}
+
+func (in *Intake) newManifest(d watcher.Drop) *manifest {
+	m := &manifest{
+		path: d.Path, drop: d, own: in.own(d), waiting: time.Now(),
+		seen: map[string]observation{}, held: map[string]heldDrop{},
+		record: tracking.Drop{Path: d.Path, Kind: tracking.DropManifest, FirstSeen: time.Now()},
+	}
+	if in.config.Rules[d.Rule].Legacy {
+		m.record.Kind = tracking.DropLegacy
+	}
+	return m
 }
 
 // own is the part of a drop's folder that names its group and user, or its

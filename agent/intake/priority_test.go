@@ -2,6 +2,7 @@ package intake_test
 
 import (
 	"fmt"
+	"os"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -46,12 +47,18 @@ func TestPriority_ofAManifest(t *testing.T) {
 			f.restart()
 			f.write("x", "Demo/ada/m/a.tif")
 			path := f.write(fmt.Sprintf(manifest, "a.tif")+"wait_for: present\n"+tc.line+"\n", "Demo/ada/m/order.yml")
-			f.settle(f.drop(manifests, true, path))
+			d := f.drop(manifests, true, path)
+			data, err := os.ReadFile(path)
+			require.NoError(t, err)
+			fault := f.Validate(d, data)
+			f.settle(d)
 			if tc.refused != "" {
 				require.Contains(t, f.becomes(path, tracking.DropRefused).Reason, tc.refused)
+				require.ErrorContains(t, fault, tc.refused)
 				require.Empty(t, f.orders())
 				return
 			}
+			require.NoError(t, fault)
 			require.Equal(t, tc.want, f.priority(path))
 		})
 	}

@@ -10,15 +10,15 @@ import (
 )
 
 // orderFiles is each order's list, which PostgreSQL cannot always read, beside what
-// became of its files. One that was cancelled before it began still has the files of
-// the attempt before.
+// became of its files. One that no worker has begun with, or that was cancelled before,
+// still has the files of the attempt before.
 const orderFiles = `
 SELECT o.uuid, o.state = 'completed', p.files, f.ordinals, f.paths, f.imported
 FROM importer.orders o
 JOIN public.imports p ON p.id = o.import_id AND p.uuid = o.uuid
 LEFT JOIN (SELECT order_uuid, array_agg(ordinal) AS ordinals, array_agg(path) AS paths, array_agg(state = 'imported') AS imported
            FROM (SELECT * FROM importer.files ORDER BY order_uuid, ordinal) sorted GROUP BY order_uuid) f ON f.order_uuid = o.uuid
-WHERE NOT (o.state = 'failed' AND o.reason = $1) AND ` + idle + `o.uuid)`
+WHERE NOT (o.state = 'failed' AND o.reason = $1) AND (o.begun OR o.state IN ('completed', 'failed')) AND ` + idle + `o.uuid)`
 
 // auditPaths makes sure that every file of a completed order is imported, and that
 // what is known of files is known of those that their orders name.

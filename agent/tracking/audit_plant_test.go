@@ -33,7 +33,7 @@ func newSite(t *testing.T) site {
 	s.running = f.insert(two)
 	f.take()
 	s.queued = f.insert(two)
-	require.NoError(t, f.PutBack(t.Context(), f.takeOne().Job, time.Hour, true, nil))
+	require.NoError(t, f.PutBack(t.Context(), f.takeOne().Job, time.Hour, true, "", nil))
 	s.waiting = f.insert(two)
 	f.requireSound("before anything is planted")
 	return s

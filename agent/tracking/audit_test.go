@@ -49,14 +49,14 @@ func (f fixture) requireSound(after string) {
 // imported records all of an order's files as an import does, and returns them.
 func (f fixture) imported(w *tracking.Work) []tracking.File {
 	f.t.Helper()
-	files := slices.Clone(w.Files)
+	files := f.files(w)
 	for i := range files {
 		if files[i].State == tracking.FileImported {
 			continue
 		}
 		name := fmt.Sprintf("%d.tif", i)
 		made, err := f.Catalog().Record(f.t.Context(), repository.Import{
-			Order: w.Job.UUID, User: w.Order.User, Group: w.Order.Group,
+			Order: w.Job.UUID, User: w.Order.User, UserID: f.user(w.Order.User), Group: w.Order.Group,
 			Type: importer.ContainerType(w.Order.Destination.Type), Container: w.Order.Destination.ID,
 			Prefix:  fmt.Sprintf("%s_1/%s/%d/%d", w.Order.User, w.Job.UUID, w.Job.Run, i),
 			Sources: []repository.Source{{Path: files[i].Path, Link: name, Images: []string{name, name}, Plates: []string{name}}},
@@ -70,7 +70,7 @@ func (f fixture) imported(w *tracking.Work) []tracking.File {
 
 func (f fixture) complete(w *tracking.Work) {
 	f.t.Helper()
-	require.NoError(f.t, f.end(tracking.End{Job: w.Job, Stage: order.Completed, Paths: w.Order.Files, Files: f.imported(w)}))
+	require.NoError(f.t, f.end(tracking.End{Job: w.Job, Stage: order.Completed, Names: w.Names, Files: f.imported(w)}))
 }
 
 // fail ends an order whose first file could be imported, and the others not.
@@ -114,7 +114,7 @@ func TestAudit_findsNothingInWhatIsAllowed(t *testing.T) {
 			step("taken up")
 			require.NoError(f.t, f.SaveFiles(f.t.Context(), w.Job, f.imported(w)[:1]))
 			step("one file saved, another recorded")
-			require.NoError(f.t, f.PutBack(f.t.Context(), w.Job, 0, true, nil))
+			require.NoError(f.t, f.PutBack(f.t.Context(), w.Job, 0, true, "", nil))
 			step("put back")
 			f.complete(f.takeOne())
 		},
@@ -199,7 +199,7 @@ func TestAudit_findsNothingInWhatIsAllowed(t *testing.T) {
 			require.NoError(f.t, f.Cancel(f.t.Context(), id))
 			step("before other files were imported")
 			w = f.begunAgain(id)
-			require.NoError(f.t, f.PutBack(f.t.Context(), w.Job, time.Hour, true, nil))
+			require.NoError(f.t, f.PutBack(f.t.Context(), w.Job, time.Hour, true, "", nil))
 			require.NoError(f.t, f.Cancel(f.t.Context(), id))
 		},
 		"dated by clients": func(f fixture, step func(string)) {
@@ -277,7 +277,7 @@ func TestAudit_handsLinksOverAsTheyAreWalked(t *testing.T) {
 	f := holding(t)
 	f.insert(`["/data/a.tif"]`)
 	f.complete(f.takeOne())
-	i := repository.Import{Order: "forgotten", Type: importer.Dataset, Container: 1, Prefix: "ada_1/x"}
+	i := repository.Import{Order: "forgotten", User: "ada", UserID: f.user("ada"), Type: importer.Dataset, Container: 1, Prefix: "ada_1/x"}
 	for n, link := range []string{"a/x.tif", "a-b.tif", "a.tif", "A.tif", "a b/c.tif", "Ä.tif", "a/X.tif", "z", "🔬.tif", "�.tif"} {
 		i.Sources = append(i.Sources, repository.Source{Path: fmt.Sprintf("/data/%d", n), Link: link, Images: []string{"x"}})
 	}
@@ -378,10 +378,14 @@ func TestAudit_besideClientsAndAgentsAtWork(t *testing.T) {
 
 // carryOut does with an order what its number says.
 func (f fixture) carryOut(w *tracking.Work) error {
-	end := tracking.End{Job: w.Job, Stage: order.Completed, Paths: w.Order.Files}
+	f.files(w) // what was imported before gets its places first
+	if err := f.Begin(f.t.Context(), w); err != nil {
+		return err
+	}
+	end := tracking.End{Job: w.Job, Stage: order.Completed, Names: w.Names}
 	switch w.Job.Run % 3 {
 	case 0:
-		return f.PutBack(f.t.Context(), w.Job, 0, true, nil)
+		return f.PutBack(f.t.Context(), w.Job, 0, true, "", nil)
 	case 1:
 		end.Files = f.imported(w)
 	default:

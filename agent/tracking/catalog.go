@@ -11,6 +11,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"biomero-importer/agent/failpoint"
 	"biomero-importer/importer"
@@ -62,6 +63,18 @@ func (c Catalog) findOrMake(ctx context.Context, find, makeIt string, args ...an
 	return id, c.store.pool.QueryRow(ctx, find, args...).Scan(&id)
 }
 
+// Links implements repository.Catalog.
+func (c Catalog) Links(ctx context.Context, order string) (links []string, err error) {
+	rows, err := c.store.pool.Query(ctx, `SELECT link FROM importer.repository_filesets WHERE order_uuid = $1`, order)
+	if err == nil {
+		links, err = pgx.CollectRows(rows, pgx.RowTo[string])
+	}
+	if err != nil {
+		return nil, fmt.Errorf("looking for the filesets of order %s: %w", order, err)
+	}
+	return links, nil
+}
+
 const knownFilesets = `
 SELECT f.source, f.id, f.link,
        ARRAY (SELECT i.id FROM importer.repository_images i WHERE i.fileset_id = f.id ORDER BY i.id),
@@ -72,7 +85,7 @@ CROSS JOIN LATERAL (SELECT * FROM importer.repository_filesets f WHERE f.order_u
 // Record implements repository.Catalog. Imports that are recorded at the same time
 // share a transaction.
 func (c Catalog) Record(ctx context.Context, i repository.Import) ([]repository.Fileset, error) {
-	made, err := c.store.recording.Do(ctx, i, nil)
+	made, err := c.store.recording.Do(ctx, i)
 	if err == nil && made == nil {
 		return nil, repository.ErrPrefixTaken
 	}
@@ -96,7 +109,7 @@ func (s *Store) record(ctx context.Context, imports []repository.Import) ([][]re
 }
 
 // recordMore records what of an import its order had not recorded before. The result
-// is nil where its prefix is another's.
+// is nil where recordNew's is.
 func (s *Store) recordMore(ctx context.Context, i *repository.Import) ([]repository.Fileset, error) {
 	keys := make([][]byte, len(i.Sources))
 	for n, source := range i.Sources {
@@ -141,7 +154,7 @@ func (s *Store) recordMore(ctx context.Context, i *repository.Import) ([]reposit
 
 // recordNew records imports of which nothing is recorded yet: a prefix for each,
 // and a fileset for each of their sources. What it returns of one whose prefix is
-// another's is nil.
+// another's, or whose user has another id, is nil.
 func (s *Store) recordNew(ctx context.Context, imports []repository.Import) ([][]repository.Fileset, error) {
 	var count int
 	for _, i := range imports {
@@ -150,61 +163,74 @@ func (s *Store) recordNew(ctx context.Context, imports []repository.Import) ([][
 			count += len(source.Images) + len(source.Plates)
 		}
 	}
-	if err := s.numbers.want(ctx, s.pool, count); err != nil {
-		return nil, err
-	}
-	r := record{images: members{ids: []int64{}}, plates: members{ids: []int64{}}}
 	made := make([][]repository.Fileset, len(imports))
-	for n := range imports {
-		i := &imports[n]
-		r.prefixes = append(r.prefixes, i.Prefix)
-		for _, source := range i.Sources {
-			made[n] = append(made[n], r.add(&s.numbers, i, source))
+	err := s.pool.AcquireFunc(ctx, func(conn *pgxpool.Conn) error {
+		numbers, err := numbersOf(ctx, conn.Conn(), count)
+		if err != nil {
+			return err
 		}
-	}
-	failpoint.Hit(failpoint.Recording)
-	rows, err := s.pool.Query(ctx, insertImports, r.prefixes, r.ids, r.uuids, r.rounds, r.keys, r.sources, r.links, r.types, r.containers, r.of,
-		r.images.ids, r.images.filesets, r.images.names, r.plates.ids, r.plates.filesets, r.plates.names)
-	if err != nil {
-		return nil, err
-	}
-	taken, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil {
-		return nil, err
-	}
-	failpoint.Hit(failpoint.Recorded)
-	for n, prefix := range r.prefixes {
-		if !slices.Contains(taken, prefix) {
-			made[n] = nil
+		r := record{images: members{ids: []int64{}}, plates: members{ids: []int64{}}}
+		for n := range imports {
+			i := &imports[n]
+			if slices.Contains(r.prefixes, i.Prefix) {
+				continue // another of these has it
+			}
+			r.prefixes, r.users, r.userIDs = append(r.prefixes, i.Prefix), append(r.users, i.User), append(r.userIDs, i.UserID)
+			for _, source := range i.Sources {
+				made[n] = append(made[n], r.add(numbers, i, source))
+			}
 		}
-	}
-	return made, nil
+		failpoint.Hit(failpoint.Recording)
+		rows, err := conn.Query(ctx, insertImports, r.prefixes, r.users, r.userIDs,
+			r.ids, r.uuids, r.rounds, r.keys, r.sources, r.links, r.types, r.containers, r.of,
+			r.images.ids, r.images.filesets, r.images.names, r.plates.ids, r.plates.filesets, r.plates.names)
+		if err != nil {
+			return err
+		}
+		free, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		if err != nil {
+			return err
+		}
+		failpoint.Hit(failpoint.Recorded)
+		for n := range imports {
+			if !slices.Contains(free, imports[n].Prefix) {
+				made[n] = nil
+			}
+		}
+		return nil
+	})
+	return made, err
 }
 
-// insertImports records imports, each under a prefix that nobody else has or not at
-// all, and returns the prefixes that were free. (x IN …) IS TRUE is looked up in a
-// hash table.
+// insertImports records imports, each under a prefix that nobody else has and for a
+// user who has that id, or not at all, and returns the prefixes of those that it
+// recorded. (x IN …) IS TRUE is looked up in a hash table.
 const insertImports = `
 WITH p AS (
-    INSERT INTO importer.repository_prefixes (prefix) SELECT n FROM unnest($1::text[]) n ORDER BY n ON CONFLICT DO NOTHING RETURNING prefix
+    INSERT INTO importer.repository_prefixes (prefix)
+    SELECT n.prefix FROM unnest($1::text[], $2::text[], $3::bigint[]) AS n (prefix, user_name, user_id)
+    WHERE (SELECT u.id FROM importer.repository_users u WHERE u.name = n.user_name) = n.user_id
+    ORDER BY n.prefix ON CONFLICT DO NOTHING RETURNING prefix
 ), f AS (
     INSERT INTO importer.repository_filesets (id, order_uuid, round, source_key, source, link, container_type, container_id)
     SELECT id, uuid, round, key, source, link, type, container
-    FROM unnest($2::bigint[], $3::text[], $4::bigint[], $5::bytea[], $6::text[], $7::text[], $8::text[], $9::bigint[], $10::text[])
+    FROM unnest($4::bigint[], $5::text[], $6::bigint[], $7::bytea[], $8::text[], $9::text[], $10::text[], $11::bigint[], $12::text[])
         AS n (id, uuid, round, key, source, link, type, container, prefix)
     WHERE (prefix IN (SELECT prefix FROM p)) IS TRUE RETURNING id
 ), i AS (
     INSERT INTO importer.repository_images (id, fileset_id, name)
-    SELECT * FROM unnest($11::bigint[], $12::bigint[], $13::text[]) AS n (id, fileset, name) WHERE (fileset IN (SELECT id FROM f)) IS TRUE
+    SELECT * FROM unnest($13::bigint[], $14::bigint[], $15::text[]) AS n (id, fileset, name) WHERE (fileset IN (SELECT id FROM f)) IS TRUE
 ), l AS (
     INSERT INTO importer.repository_plates (id, fileset_id, name)
-    SELECT * FROM unnest($14::bigint[], $15::bigint[], $16::text[]) AS n (id, fileset, name) WHERE (fileset IN (SELECT id FROM f)) IS TRUE
+    SELECT * FROM unnest($16::bigint[], $17::bigint[], $18::text[]) AS n (id, fileset, name) WHERE (fileset IN (SELECT id FROM f)) IS TRUE
 )
 SELECT prefix FROM p`
 
 // record is rows to be inserted.
 type record struct {
 	prefixes       []string
+	users          []string // of each prefix
+	userIDs        []int64
 	ids            []int64
 	of             []string // the prefix of each fileset
 	uuids          []string

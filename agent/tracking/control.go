@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"biomero-importer/agent/order"
 )
@@ -49,6 +50,10 @@ func (s *Store) changeOrder(ctx context.Context, doing, uuid string, do func(tx 
 		if _, err := tx.Exec(ctx, "SELECT "+takeTurn); err != nil {
 			return err
 		}
+		// All agents wait for their turn meanwhile.
+		if _, err := tx.Exec(ctx, "SET LOCAL lock_timeout = '1s'"); err != nil {
+			return err
+		}
 		var state string
 		err := tx.QueryRow(ctx, `SELECT state FROM importer.orders WHERE uuid = $1 FOR UPDATE`, uuid).Scan(&state)
 		if err != nil && !errors.Is(err, pgx.ErrNoRows) {
@@ -59,11 +64,17 @@ func (s *Store) changeOrder(ctx context.Context, doing, uuid string, do func(tx 
 	if order.ClassOf(err) == order.Invalid {
 		return err
 	}
+	if fault, ok := errors.AsType[*pgconn.PgError](err); ok && fault.Code == lockTimeout {
+		return order.Errorf(order.Busy, "%s order %s: another client of the database keeps its rows locked; try again later: %w", doing, uuid, err)
+	}
 	if err != nil {
 		return fmt.Errorf("%s order %s: %w", doing, uuid, err)
 	}
 	return nil
 }
+
+// lockTimeout is PostgreSQL's SQLSTATE for a lock that was not got in time.
+const lockTimeout = "55P03"
 
 // endUnbegun ends an order that nobody carries out.
 func endUnbegun(ctx context.Context, tx pgx.Tx, uuid string) error {

@@ -17,7 +17,7 @@ func TestCancel_endsWhatWaits(t *testing.T) {
 	require.NoError(t, f.Cancel(t.Context(), pending))
 	require.Equal(t, []string{"Import Pending", "Import Failed"}, f.stages(pending))
 	again := f.begun()
-	require.NoError(t, f.PutBack(t.Context(), again.Job, time.Hour, true, nil))
+	require.NoError(t, f.PutBack(t.Context(), again.Job, time.Hour, true, "", nil))
 	require.NoError(t, f.Cancel(t.Context(), again.Job.UUID))
 	require.Equal(t, []string{"Import Pending", "Import Started", "Import Failed"}, f.stages(again.Job.UUID))
 	require.Empty(t, f.take())
@@ -49,7 +49,7 @@ func TestCancel_tellsTheAgentOfARunningOrder(t *testing.T) {
 	require.Empty(t, waiting.Running)
 	// Whoever takes it up after a crash is told, too, at once and though it is paused.
 	require.NoError(t, f.Pause(t.Context(), "", ""))
-	require.NoError(t, f.PutBack(t.Context(), w.Job, time.Hour, true, nil))
+	require.NoError(t, f.PutBack(t.Context(), w.Job, time.Hour, true, "", nil))
 	w = f.take()[0]
 	require.True(t, w.Cancelled)
 	require.NoError(t, f.end(tracking.End{Job: w.Job, Stage: order.Failed, Reason: "The order was cancelled."}))
@@ -83,7 +83,7 @@ func TestPause_keepsOrdersWaiting(t *testing.T) {
 				for _, w := range f.take() {
 					ids = append(ids, w.Job.UUID)
 					// What was begun is paused as well.
-					require.NoError(t, f.PutBack(t.Context(), w.Job, 0, false, nil))
+					require.NoError(t, f.PutBack(t.Context(), w.Job, 0, false, "", nil))
 				}
 				return ids
 			}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -17,62 +18,60 @@ type End struct {
 	Job    Job
 	Stage  order.Stage // order.Completed or order.Failed
 	Reason string      // for a failure: one sentence that the researcher can act on
-	Paths  []string    // the order's files; nil when its row could not be understood
+	Names  *string     // as of Work
 	Files  []File      // those whose state changed since they were last saved
 }
 
 // endOrders ends those that still belong to the run, with their last stage and what
-// became of their files. Rows are locked in one order, as Take does: two that wait
-// for each other would wait for ever. (x IN …) IS TRUE is looked up in a hash table.
+// became of their files.
 const endOrders = `
-WITH mine AS MATERIALIZED (
-    SELECT n.*, o.import_id
-    FROM (SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[]) WITH ORDINALITY
-              AS n (uuid, run, agent, state, stage, description, names, nth) ORDER BY uuid) n
-    CROSS JOIN LATERAL (SELECT o.import_id FROM importer.orders o
-                        WHERE o.uuid = n.uuid AND o.run = n.run AND o.agent = n.agent AND o.state = 'running' FOR UPDATE) o
+WITH mine AS MATERIALIZED (` + grippedOf + `
+    unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[]) WITH ORDINALITY
+        AS n (uuid, run, agent, state, stage, description, names, nth)` + gripped + `
 ), ended AS (
     UPDATE importer.orders o SET state = mine.state, reason = coalesce(mine.description, ''), ended_at = clock_timestamp()
-    FROM mine WHERE o.uuid = mine.uuid
-), staged AS (` + appendStagesOf + `mine n` + repeatedRow + `
+    FROM mine WHERE o.uuid = mine.uuid AND mine.free
+), staged AS (` + appendStagesOf + `(SELECT * FROM mine WHERE free) n` + repeatedRow + `
 ), saved AS (` + saveFilesOf + `
     unnest($8::text[], $9::int[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[], $17::bigint[])
         AS f (uuid, ordinal, path, state, reason, filesets, images, plates, target, nth)
-    WHERE (f.nth IN (SELECT nth FROM mine)) IS TRUE` + orReplaceFile + `
+    WHERE (f.nth IN (SELECT nth FROM mine WHERE free)) IS TRUE` + orReplaceFile + `
 )
-SELECT nth FROM mine`
+SELECT nth, free FROM mine`
 
-// unpark makes due what came for orders while they were carried out, and what was
-// held back for them.
+// unpark makes due what came for orders while they were carried out. There may be room
+// at a destination now.
 const unpark = `
-WITH freed AS (UPDATE importer.inbox SET parked = false, held = false WHERE parked AND uuid = ANY ($1) RETURNING 1),
-released AS (` + releaseOf + `SELECT destination, count(*) AS n FROM importer.orders WHERE uuid = ANY ($1) GROUP BY destination` + releaseHeld + ` RETURNING 1)
-SELECT pg_notify('importer_orders', '') WHERE EXISTS (SELECT FROM freed) OR EXISTS (SELECT FROM released)`
+WITH freed AS (UPDATE importer.inbox SET parked = false, held = false WHERE parked AND uuid = ANY ($1) RETURNING 1)
+SELECT pg_notify('importer_orders', '') WHERE EXISTS (SELECT FROM freed) OR ` + heldBack
+
+// heldBack is true while anything waits for room at a destination.
+const heldBack = `EXISTS (SELECT FROM importer.inbox WHERE held AND parked)`
 
 // maxEnds bounds the orders that one transaction ends. Between two of these more
 // of them gather: nobody waits for an order's end to be written but its client.
 const (
 	maxEnds         = 200
-	restBetweenEnds = 5 * time.Millisecond
+	restBetweenEnds = 10 * time.Millisecond
 )
 
 // Finish ends an attempt: its stage, the order's state, its files and the due
 // receipt together or not at all. Attempts that end at the same time share a
-// transaction. handed, if any, is called when only that is left to be waited for.
-// ErrNotMine: somebody else has the order by now, and nothing was written.
-func (s *Store) Finish(ctx context.Context, end End, handed func()) error {
-	mine, err := s.ending.Do(ctx, end, handed)
-	if err != nil {
+// transaction. ErrNotMine: somebody else has the order by now; ErrRowLocked: nobody
+// can write of it for now; nothing was written then.
+func (s *Store) Finish(ctx context.Context, end End) error {
+	g, err := s.ending.Do(ctx, end)
+	if err == nil {
+		err = g.err()
+	}
+	if err != nil && !errors.Is(err, ErrNotMine) {
 		return fmt.Errorf("ending order %s: %w", end.Job.UUID, err)
 	}
-	if !mine {
-		return ErrNotMine
-	}
-	return nil
+	return err
 }
 
-// finish ends attempts, and says of each whether it was still its run's.
-func (s *Store) finish(ctx context.Context, ends []End) (mine []bool, err error) {
+// finish ends attempts, and says of each what hold its run still had of it.
+func (s *Store) finish(ctx context.Context, ends []End) ([]grip, error) {
 	n := len(ends)
 	uuids, runs, agents, states := make([]string, n), make([]int64, n), make([]string, n), make([]string, n)
 	stages, reasons, names := make([]string, n), make([]*string, n), make([]*string, n)
@@ -80,61 +79,64 @@ func (s *Store) finish(ctx context.Context, ends []End) (mine []bool, err error)
 	var of []int64
 	for i, e := range ends {
 		uuids[i], runs[i], agents[i], states[i] = e.Job.UUID, e.Job.Run, e.Job.Agent, "completed"
-		stages[i], names[i] = string(e.Stage), shortNames(e.Paths)
+		stages[i], names[i] = string(e.Stage), e.Names
 		if e.Stage == order.Failed {
 			reason := text(e.Reason)
 			states[i], reasons[i] = "failed", &reason
 		}
-		files.add(e.Job.UUID, e.Files)
+		files.add(e.Job.UUID, e.Files...)
 		for range e.Files {
 			of = append(of, int64(i+1))
 		}
 	}
-	mine = make([]bool, n)
+	grips := make([]grip, n)
 	batch := &pgx.Batch{}
 	batch.Queue(dateRows, uuids) // before the last stage
 	args := append([]any{uuids, runs, agents, states, stages, reasons, names}, files.args()...)
-	batch.Queue(endOrders, append(args, of)...).Query(func(rows pgx.Rows) error {
-		var nth int
-		_, err := pgx.ForEachRow(rows, []any{&nth}, func() error {
-			mine[nth-1] = true
-			return nil
-		})
-		return err
-	})
+	batch.Queue(endOrders, append(args, of)...).Query(func(rows pgx.Rows) error { return collectGrips(rows, grips) })
 	// Of orders that belong to somebody else these say nothing that is not so.
 	batch.Queue(report, uuids)
 	batch.Queue(unpark, uuids)
 	failpoint.Hit(failpoint.Ending)
-	err = s.pool.SendBatch(ctx, batch).Close()
+	err := s.pool.SendBatch(ctx, batch).Close()
 	failpoint.Hit(failpoint.Ended)
-	return mine, err
+	return grips, err
 }
 
 // hold locks an order if it still belongs to the run.
 const hold = `SELECT FROM importer.orders WHERE uuid = $1 AND run = $2 AND agent = $3 AND state = 'running' FOR UPDATE`
 
+// getsOn is for an order that gets on, whatever kills agents.
+const getsOn = `UPDATE importer.orders SET crashes = 0 WHERE uuid = $1 AND crashes > 0`
+
 // SaveFiles records what became of some files, so that no later run of the
 // attempt, and no later attempt, imports them again.
 func (s *Store) SaveFiles(ctx context.Context, job Job, files []File) error {
-	return s.whileMine(ctx, job, "saving the files of order "+job.UUID, files, func(*pgx.Batch) {})
-}
-
-// PutBack has an order taken up again after a while, by whoever is free then.
-// tried says that it met a fault that may pass; otherwise it was interrupted.
-func (s *Store) PutBack(ctx context.Context, job Job, wait time.Duration, tried bool, files []File) error {
-	return s.whileMine(ctx, job, "putting back order "+job.UUID, files, func(batch *pgx.Batch) {
-		batch.Queue(`UPDATE importer.orders SET state = 'queued', tries = tries + $3,
-			due_at = clock_timestamp() + CASE WHEN cancelled THEN interval '0' ELSE $2 END WHERE uuid = $1`,
-			job.UUID, wait, map[bool]int{true: 1}[tried])
-		batch.Queue(unpark, []string{job.UUID})
-		if wait == 0 {
-			batch.Queue(`SELECT pg_notify('importer_orders', '')`)
+	return s.whileMine(ctx, job, "saving the files of", func(tx pgx.Tx) error {
+		batch := saving(job, files)
+		if slices.ContainsFunc(files, func(f File) bool { return f.State == FileImported }) {
+			batch.Queue(getsOn, job.UUID)
 		}
+		return tx.SendBatch(ctx, batch).Close()
 	})
 }
 
-func (s *Store) whileMine(ctx context.Context, job Job, doing string, files []File, more func(*pgx.Batch)) error {
+// PutBack has an order taken up again after a while, by whoever is free then.
+// tried says that it met a fault that may pass; otherwise it was interrupted. why is a
+// sentence for who looks at the order meanwhile.
+func (s *Store) PutBack(ctx context.Context, job Job, wait time.Duration, tried bool, why string, files []File) error {
+	return s.whileMine(ctx, job, "putting back", func(tx pgx.Tx) error {
+		batch := saving(job, files)
+		batch.Queue(`UPDATE importer.orders SET state = 'queued', tries = tries + $3, reason = $4,
+			due_at = clock_timestamp() + CASE WHEN cancelled AND $3 > 0 THEN interval '0' ELSE $2 END WHERE uuid = $1`,
+			job.UUID, wait, map[bool]int{true: 1}[tried], text(why))
+		batch.Queue(`SELECT pg_notify('importer_orders', '') WHERE $1 OR `+heldBack, wait == 0)
+		return tx.SendBatch(ctx, batch).Close()
+	})
+}
+
+// whileMine writes of an order that still belongs to the run.
+func (s *Store) whileMine(ctx context.Context, job Job, doing string, write func(pgx.Tx) error) error {
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, hold, job.UUID, job.Run, job.Agent)
 		if err != nil {
@@ -143,20 +145,21 @@ func (s *Store) whileMine(ctx context.Context, job Job, doing string, files []Fi
 		if tag.RowsAffected() == 0 {
 			return ErrNotMine
 		}
-		batch := &pgx.Batch{}
-		var rows fileRows
-		rows.add(job.UUID, files)
-		rows.queue(batch)
-		more(batch)
-		if batch.Len() == 0 {
-			return nil
-		}
-		return tx.SendBatch(ctx, batch).Close()
+		return write(tx)
 	})
 	if err == nil || errors.Is(err, ErrNotMine) {
 		return err
 	}
-	return fmt.Errorf("%s: %w", doing, err)
+	return fmt.Errorf("%s order %s: %w", doing, job.UUID, err)
+}
+
+// saving writes what became of some files.
+func saving(job Job, files []File) *pgx.Batch {
+	batch := &pgx.Batch{}
+	var rows fileRows
+	rows.add(job.UUID, files...)
+	rows.queue(batch)
+	return batch
 }
 
 // fileRows are rows of importer.files to be written. PostgreSQL has no ragged
@@ -166,7 +169,7 @@ type fileRows struct {
 	ordinals                                                         []int
 }
 
-func (r *fileRows) add(uuid string, files []File) {
+func (r *fileRows) add(uuid string, files ...File) {
 	for i := range files {
 		f := &files[i]
 		r.uuids, r.ordinals, r.paths = append(r.uuids, uuid), append(r.ordinals, f.Ordinal), append(r.paths, text(f.Path))

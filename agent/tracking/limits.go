@@ -3,56 +3,67 @@ package tracking
 import (
 	"context"
 	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// releaseOf and releaseHeld stand around destinations of which n more orders may be
-// carried out. As many rows of each share that are held back for these get their turn
-// again; what does not fit then is held anew. So nobody waits for all that another has.
-const (
-	releaseOf = `
-UPDATE importer.inbox SET parked = false, held = false WHERE id IN (
-    WITH RECURSIVE d AS MATERIALIZED (`
-	releaseHeld = `
-    ), share AS (
-        SELECT first.* FROM d CROSS JOIN LATERAL (
-            SELECT d.n, i.destination, i.rank, i.group_name, i.user_name FROM importer.inbox i WHERE i.held AND i.destination = d.destination
-            ORDER BY i.destination, i.rank, i.group_name, i.user_name, i.id LIMIT 1) first
+// releaseNext gives room at each destination that has some, with a limit of $1, to
+// one of the rows that are held back for it and not paused: of the highest priority,
+// and of these to who comes after the one who got it last.
+const releaseNext = `
+WITH RECURSIVE waits AS (
+    (SELECT destination FROM importer.inbox WHERE held AND parked ORDER BY destination LIMIT 1)
+    UNION ALL
+    SELECT next.destination FROM waits w CROSS JOIN LATERAL (
+        SELECT i.destination FROM importer.inbox i WHERE i.held AND i.parked AND i.destination > w.destination ORDER BY i.destination LIMIT 1) next
+), next AS MATERIALIZED (
+    SELECT w.destination, row.id, row.group_name, row.user_name
+    FROM waits w
+    LEFT JOIN importer.held_turns t ON t.destination = w.destination
+    CROSS JOIN LATERAL (
+        SELECT s.rank FROM importer.inbox s WHERE s.held AND s.parked AND s.destination = w.destination AND ` + isOpen + `
+        ORDER BY s.destination, s.rank, s.group_name, s.user_name, s.id LIMIT 1) first
+    CROSS JOIN LATERAL (
+        (SELECT s.id, s.group_name, s.user_name FROM importer.inbox s
+         WHERE s.held AND s.parked AND s.destination = w.destination AND s.rank = first.rank
+           AND (s.group_name, s.user_name) > (t.group_name, t.user_name) AND ` + isOpen + `
+         ORDER BY s.destination, s.rank, s.group_name, s.user_name, s.id LIMIT 1)
         UNION ALL
-        SELECT next.* FROM share s CROSS JOIN LATERAL (
-            SELECT s.n, i.destination, i.rank, i.group_name, i.user_name FROM importer.inbox i
-            WHERE i.held AND i.destination = s.destination AND (i.rank, i.group_name, i.user_name) > (s.rank, s.group_name, s.user_name)
-            ORDER BY i.destination, i.rank, i.group_name, i.user_name, i.id LIMIT 1) next
-    )
-    SELECT i.id FROM share s CROSS JOIN LATERAL (
-        SELECT i.id FROM importer.inbox i WHERE i.held AND i.destination = s.destination
-          AND i.rank = s.rank AND i.group_name = s.group_name AND i.user_name = s.user_name
-        ORDER BY i.destination, i.rank, i.group_name, i.user_name, i.id LIMIT s.n FOR UPDATE SKIP LOCKED) i
-    LIMIT 1000)`
+        (SELECT s.id, s.group_name, s.user_name FROM importer.inbox s
+         WHERE s.held AND s.parked AND s.destination = w.destination AND s.rank = first.rank AND ` + isOpen + `
+         ORDER BY s.destination, s.rank, s.group_name, s.user_name, s.id LIMIT 1)
+        LIMIT 1) row
+    WHERE (w.destination IN (
+        SELECT u.destination FROM (SELECT destination FROM importer.orders WHERE state = 'running' UNION ALL
+                                   SELECT s.destination FROM importer.inbox s WHERE s.held AND NOT s.parked AND ` + isOpen + `) u
+        GROUP BY u.destination HAVING count(*) >= $1)) IS NOT TRUE -- looked up in a hash table
+), turns AS (
+    INSERT INTO importer.held_turns AS t SELECT destination, group_name, user_name FROM next
+    ON CONFLICT (destination) DO UPDATE SET group_name = excluded.group_name, user_name = excluded.user_name
 )
+UPDATE importer.inbox SET parked = false FROM next WHERE inbox.id = next.id`
 
-// heldDestinations visits each destination for which rows are held back once. $1 is
-// how many of its orders may be carried out at a time.
-const heldDestinations = `
-SELECT h.destination, h.n FROM (
-    WITH RECURSIVE held AS (
-        (SELECT destination FROM importer.inbox WHERE held ORDER BY destination LIMIT 1)
-        UNION ALL
-        SELECT next.destination FROM held h CROSS JOIN LATERAL (
-            SELECT i.destination FROM importer.inbox i WHERE i.held AND i.destination > h.destination ORDER BY i.destination LIMIT 1) next
-    )
-    SELECT destination, CASE WHEN $1::int = 0 THEN 1000
-        ELSE $1 - (SELECT count(*) FROM importer.orders o WHERE o.state = 'running' AND o.destination = held.destination) END AS n
-    FROM held) h
-WHERE h.n > 0`
+// releaseAll is for an agent without a limit. What another one holds back is held anew.
+const releaseAll = `UPDATE importer.inbox SET parked = false, held = false WHERE id IN (
+    SELECT id FROM importer.inbox WHERE held AND parked AND $1::int = 0 LIMIT 10000)`
 
-// Release gives what is held back its turn where fewer orders are carried
-// out than are allowed. The end of an order does so as well: this finds what another limit,
-// or an agent that is gone, has left.
-func (s *Store) Release(ctx context.Context, agent Agent) error {
-	_, err := s.pool.Exec(ctx, `WITH released AS (`+releaseOf+heldDestinations+releaseHeld+` RETURNING 1)
-		SELECT pg_notify('importer_orders', '') WHERE EXISTS (SELECT FROM released)`, agent.PerDestination)
-	if err != nil {
-		return fmt.Errorf("releasing orders that are held back: %w", err)
+// Release gives what is held back for a destination its turn where fewer orders are
+// carried out than are allowed, or there is no limit any more. It may have to be asked
+// for again: once there is nothing to release, it reports so.
+func (s *Store) Release(ctx context.Context, agent Agent) (more bool, err error) {
+	release := releaseAll
+	if agent.PerDestination > 0 {
+		release = releaseNext
 	}
-	return nil
+	batch := &pgx.Batch{}
+	batch.Queue("SELECT " + takeTurn) // a statement of its own, see Take
+	batch.Queue(release, agent.PerDestination).Exec(func(tag pgconn.CommandTag) error {
+		more = tag.RowsAffected() > 0
+		return nil
+	})
+	if err := s.pool.SendBatch(ctx, batch).Close(); err != nil {
+		return false, fmt.Errorf("releasing orders that are held back: %w", err)
+	}
+	return more, nil
 }

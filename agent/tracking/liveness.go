@@ -106,17 +106,19 @@ func (s *Store) Hasten(ctx context.Context, longest time.Duration) error {
 
 // Rescue has the orders of agents that are gone taken up again, and returns how
 // many they are. Who asks for it has to have seen the agents without their lock for
-// longer than it takes one that is alive to notice that and to stop.
-func (s *Store) Rescue(ctx context.Context, agents []string) (int, error) {
+// longer than it takes one that is alive to notice that and to stop. Orders that a
+// worker was at may have killed their agent, unless it is one of the living.
+func (s *Store) Rescue(ctx context.Context, agents, living []string) (int, error) {
 	rows, err := s.pool.Query(ctx, `
 		WITH orphans AS (
 			SELECT uuid FROM importer.orders WHERE state = 'running' AND agent = ANY ($2) AND `+lockFree+`
 			ORDER BY uuid FOR UPDATE SKIP LOCKED
 		), freed AS (
-			UPDATE importer.orders o SET state = 'queued', due_at = clock_timestamp(), crashes = crashes + 1
+			UPDATE importer.orders o SET state = 'queued', due_at = clock_timestamp(),
+			    crashes = crashes + CASE WHEN o.begun AND (o.agent = ANY ($3)) IS NOT TRUE THEN 1 ELSE 0 END
 			FROM orphans WHERE o.uuid = orphans.uuid RETURNING 1
 		)
-		SELECT count(*), pg_notify('importer_orders', '') FROM freed`, agentLocks, agents)
+		SELECT count(*), pg_notify('importer_orders', '') FROM freed`, agentLocks, agents, living)
 	if err != nil {
 		return 0, fmt.Errorf("rescuing the orders of agents that are gone: %w", err)
 	}

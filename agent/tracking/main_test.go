@@ -2,6 +2,7 @@ package tracking_test
 
 import (
 	"context"
+	"iter"
 	"log/slog"
 	"os"
 	"testing"
@@ -66,11 +67,27 @@ func (f fixture) insert(files string) (id string) {
 	return id
 }
 
+// user is the repository's id of a user.
+func (f fixture) user(name string) int64 {
+	f.t.Helper()
+	id, err := f.Catalog().User(f.t.Context(), name)
+	require.NoError(f.t, err)
+	return id
+}
+
 // agent is who takes the tests' orders up.
 const agent = "test-agent"
 
-// takeAs has an agent take up all that waits.
+// takeAs has an agent take up all that waits, and begin with it.
 func (f fixture) takeAs(agent string) []*tracking.Work {
+	f.t.Helper()
+	works := f.takeOnly(agent)
+	f.begin(works)
+	return works
+}
+
+// takeOnly takes orders up without a worker that begins with them.
+func (f fixture) takeOnly(agent string) []*tracking.Work {
 	f.t.Helper()
 	const many = 100_000
 	waiting, err := f.Waiting(f.t.Context(), tracking.Agent{Name: agent}, many)
@@ -78,6 +95,14 @@ func (f fixture) takeAs(agent string) []*tracking.Work {
 	works, _, err := f.Take(f.t.Context(), tracking.Agent{Name: agent}, waiting.Due, waiting.Shares)
 	require.NoError(f.t, err)
 	return works
+}
+
+// begin has workers begin with orders.
+func (f fixture) begin(works []*tracking.Work) {
+	f.t.Helper()
+	for _, w := range works {
+		require.NoError(f.t, f.Begin(f.t.Context(), w))
+	}
 }
 
 func (f fixture) take() []*tracking.Work {
@@ -107,10 +132,51 @@ func (f fixture) begun() *tracking.Work {
 	return works[0]
 }
 
-func (f fixture) end(e tracking.End) error { return f.Finish(f.t.Context(), e, nil) }
+func (f fixture) end(e tracking.End) error { return f.Finish(f.t.Context(), e) }
 
 // stages is the order's rows in the order in which clients see them.
 func (f fixture) stages(id string) []string {
 	f.t.Helper()
 	return f.column(`SELECT stage FROM public.imports WHERE uuid = $1 ORDER BY "timestamp", id`, id)
+}
+
+// paths are an order's files as a worker learns them.
+func (f fixture) paths(w *tracking.Work) (paths []string) {
+	f.t.Helper()
+	require.NoError(f.t, f.EachPath(f.t.Context(), w, func(path string) error {
+		paths = append(paths, path)
+		return nil
+	}))
+	return paths
+}
+
+// listed are paths as a worker has listed them.
+func listed(paths []string) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		for _, path := range paths {
+			if !yield(path, nil) {
+				return
+			}
+		}
+	}
+}
+
+// files are an order's files, with what was kept of earlier attempts.
+func (f fixture) files(w *tracking.Work) []tracking.File {
+	f.t.Helper()
+	paths := f.paths(w)
+	kept, err := f.KeepFiles(f.t.Context(), w, listed(paths))
+	require.NoError(f.t, err)
+	if kept == nil {
+		kept = make([]bool, len(paths))
+	}
+	known, err := f.Files(f.t.Context(), w.Job.UUID)
+	require.NoError(f.t, err)
+	files := make([]tracking.File, len(paths))
+	for i, path := range paths {
+		if files[i] = (tracking.File{Ordinal: i, Path: path, State: tracking.FilePending, Target: w.Target}); kept[i] {
+			files[i], known = known[0], known[1:]
+		}
+	}
+	return files
 }

@@ -33,11 +33,8 @@ const migrationLock = `pg_advisory_lock(hashtext('omeroadi_migrations'))`
 // number of agents at once, on an empty database, on one that the web plugin
 // made, or on one with history.
 func Migrate(ctx context.Context, url string, log *slog.Logger) error {
-	return migrate(ctx, url, newest, log)
+	return migrate(ctx, url, math.MaxInt64, log)
 }
-
-// newest stands for the version of the last migration.
-const newest = math.MaxInt64
 
 func migrate(ctx context.Context, url string, version int64, log *slog.Logger) (err error) {
 	// Every client of a table would queue behind a migration that waits for one.
@@ -65,6 +62,17 @@ func migrate(ctx context.Context, url string, version int64, log *slog.Logger) (
 		if _, err := conn.Exec(ctx, "CREATE SCHEMA "+Schema); err != nil {
 			return classified("creating the schema "+Schema, err)
 		}
+	}
+	found, err := readTables(ctx, conn)
+	if err != nil {
+		return err
+	}
+	if err := found.serveUs(); err != nil {
+		return err
+	}
+	if found.version > found.own {
+		log.InfoContext(ctx, "the database's tables are of a newer version, and serve this one too",
+			slog.Int64("tables", found.version), slog.Int64("own", found.own))
 	}
 	applied, err := migrateOurs(ctx, pool, version, log)
 	if err != nil {
@@ -122,27 +130,62 @@ func reportStrays(ctx context.Context, conn *pgx.Conn, log *slog.Logger) error {
 }
 
 // Verify checks that the database has every migration of this program, for
-// sites that migrate by hand. It changes nothing.
+// sites that migrate by hand, and that those of a newer one serve it. It changes
+// nothing.
 func (s *Store) Verify(ctx context.Context) error {
+	found, err := readTables(ctx, s.pool)
+	if err != nil {
+		return err
+	}
+	if found.version < found.own {
+		return order.Errorf(order.Invalid, "the database lacks tables of this version: run `biomero-importer migrate` on it")
+	}
+	return found.serveUs()
+}
+
+// ownVersion is that of the last migration of this program.
+func ownVersion() (last int64, err error) {
 	names, err := fs.Glob(migrations, "migrations/*.sql")
+	for _, name := range names {
+		var version int64
+		if version, err = goose.NumericComponent(name); err != nil {
+			break
+		}
+		last = max(last, version)
+	}
 	if err != nil {
-		return fmt.Errorf("reading the embedded migrations: %w", err)
+		return 0, fmt.Errorf("reading the embedded migrations: %w", err)
 	}
-	missing := order.Errorf(order.Invalid, "the database lacks tables of this version: run `biomero-importer migrate` on it")
-	var exists bool
-	if err := s.pool.QueryRow(ctx, `SELECT to_regclass('importer.schema_version') IS NOT NULL`).Scan(&exists); err != nil {
-		return fmt.Errorf("reading the database's version: %w", err)
+	return last, nil
+}
+
+// tables is the state of a database.
+type tables struct {
+	version int64 // of its last migration; 0 without any
+	serves  int64 // the oldest version of a program that can work with it
+	own     int64 // the version of this program
+}
+
+func readTables(ctx context.Context, q querier) (t tables, err error) {
+	if t.own, err = ownVersion(); err != nil {
+		return t, err
 	}
-	if !exists {
-		return missing
+	var versions, serves bool
+	err = q.QueryRow(ctx, `SELECT to_regclass('importer.schema_version') IS NOT NULL, to_regclass('importer.serves') IS NOT NULL`).Scan(&versions, &serves)
+	if err == nil && versions {
+		err = q.QueryRow(ctx, `SELECT coalesce(max(version_id), 0) FROM importer.schema_version WHERE is_applied`).Scan(&t.version)
 	}
-	var version int
-	err = s.pool.QueryRow(ctx, `SELECT coalesce(max(version_id), 0) FROM importer.schema_version WHERE is_applied`).Scan(&version)
-	if err != nil {
-		return fmt.Errorf("reading the database's version: %w", err)
+	if err == nil && serves {
+		err = q.QueryRow(ctx, `SELECT version FROM importer.serves`).Scan(&t.serves)
 	}
-	if version < len(names) {
-		return missing
+	return t, classified("reading the version of the database's tables", err)
+}
+
+// serveUs refuses tables of a newer version that this program cannot work with.
+func (t tables) serveUs() error {
+	if t.own >= t.serves {
+		return nil
 	}
-	return nil
+	return order.Errorf(order.Invalid, "the database's tables are of version %d and serve only programs from version %d on, but this one is of version %d: install the biomero-importer that migrated them, or a newer one",
+		t.version, t.serves, t.own)
 }

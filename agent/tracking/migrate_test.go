@@ -2,17 +2,15 @@ package tracking_test
 
 import (
 	"context"
-	"crypto/sha256"
 	"log/slog"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 
+	"biomero-importer/agent/order"
 	"biomero-importer/agent/tracking"
 	"biomero-importer/agent/tracking/trackingtest"
-	"biomero-importer/importer"
-	"biomero-importer/importer/repository"
 )
 
 // pluginTables is what the web plugin makes when it comes first: no version
@@ -79,29 +77,6 @@ func TestMigrate_fromEachStartingState(t *testing.T) {
 	}
 }
 
-// Orders that a version with a job queue of its own had taken up go on.
-func TestMigrate_resumesWhatAnEarlierVersionTookUp(t *testing.T) {
-	t.Parallel()
-	url := trackingtest.EmptyURL(t)
-	f := fixture{Store: open(t, url), t: t}
-	require.NoError(t, tracking.MigrateTo(t.Context(), url, 5))
-	f.exec(`CREATE TABLE importer.river_job (id BIGSERIAL)`)
-	queued, running, ended, waiting := f.insert(`["/data/a.tif"]`), f.insert(`["/data/a.tif"]`), f.insert(`["/data/a.tif"]`), f.insert(`["/data/a.tif"]`)
-	f.exec(`INSERT INTO importer.orders (uuid, import_id, attempt, state, job_id, started_at)
-		SELECT uuid, id, 1, CASE uuid WHEN $1 THEN 'queued' WHEN $2 THEN 'running' ELSE 'completed' END, id,
-		       CASE uuid WHEN $1 THEN NULL ELSE now() END
-		FROM public.imports WHERE uuid IN ($1, $2, $3)`, queued, running, ended)
-	f.exec(`DELETE FROM importer.inbox WHERE uuid <> $1`, waiting)
-	f.exec(`INSERT INTO public.imports (group_name, user_name, destination_id, destination_type, stage, uuid, files)
-		VALUES ('Demo', 'ada', '151', 'Dataset', 'Import Started', $1, '["/data/a.tif"]')`, running)
-	require.NoError(t, tracking.Migrate(t.Context(), url, slog.New(slog.DiscardHandler)))
-	require.ElementsMatch(t, []attempt{{queued, 1}, {running, 1}, {waiting, 1}}, attempts(f.take()))
-	for _, id := range []string{queued, running, waiting} {
-		require.Equal(t, []string{"Import Pending", "Import Started"}, f.stages(id))
-	}
-	require.Empty(t, f.column(`SELECT relname FROM pg_class WHERE relname LIKE 'river%'`))
-}
-
 func TestMigrate_byAgentsAtOnce(t *testing.T) {
 	t.Parallel()
 	url := trackingtest.EmptyURL(t)
@@ -111,6 +86,23 @@ func TestMigrate_byAgentsAtOnce(t *testing.T) {
 	}
 	require.NoError(t, agents.Wait())
 	require.NoError(t, open(t, url).Verify(t.Context()))
+}
+
+// As long as the tables serve it, an older program starts on those of a newer one.
+func TestMigrate_onTablesOfANewerVersion(t *testing.T) {
+	t.Parallel()
+	url := trackingtest.URL(t)
+	f := fixture{Store: open(t, url), t: t}
+	f.exec(`INSERT INTO importer.schema_version (version_id, is_applied) VALUES (9998, true), (9999, true)`)
+	migrate := func() error { return tracking.Migrate(t.Context(), url, slog.New(slog.DiscardHandler)) }
+	require.NoError(t, migrate())
+	require.NoError(t, f.Verify(t.Context()))
+	f.exec(`UPDATE importer.serves SET version = 9998`)
+	for _, err := range []error{migrate(), f.Verify(t.Context())} {
+		require.ErrorContains(t, err, "version 9999 and serve only programs from version 9998 on")
+		require.Equal(t, order.Invalid, order.ClassOf(err))
+	}
+	require.Equal(t, []string{"9999"}, f.column(`SELECT max(version_id)::text FROM importer.schema_version`))
 }
 
 func TestMigrate_leavesAnUnknownAlembicVersion(t *testing.T) {
@@ -128,33 +120,4 @@ func TestOpen_doesNotShowThePassword(t *testing.T) {
 	_, err := tracking.Open(t.Context(), "postgres://ada:hunter2@127.0.0.1:1/db?connect_timeout=1", 2)
 	require.Error(t, err)
 	require.NotContains(t, err.Error(), "hunter2")
-}
-
-// What the repository holds keeps its numbers, and new ones follow them.
-func TestMigrate_keepsTheCatalog(t *testing.T) {
-	t.Parallel()
-	url := trackingtest.EmptyURL(t)
-	f := fixture{Store: open(t, url), t: t}
-	require.NoError(t, tracking.MigrateTo(t.Context(), url, 7))
-	id := f.insert(`["/data/a.tif", "/data/b.tif"]`)
-	key := sha256.Sum256([]byte("/data/a.tif\x00ada\x00Demo\x00Dataset\x00151"))
-	f.exec(`INSERT INTO importer.repository_prefixes (id, prefix) VALUES (3, 'ada_1/2026-11/25/10-00-00.000')`)
-	f.exec(`INSERT INTO importer.repository_filesets (id, order_uuid, source_key, source, prefix_id, link, container_type, container_id)
-		VALUES (40, $1, $2, '/data/a.tif', 3, 'ada_1/2026-11/25/10-00-00.000/a.tif', 'Dataset', 151)`, id, key[:])
-	f.exec(`INSERT INTO importer.repository_images (id, fileset_id, name) VALUES (70, 40, 'a.tif')`)
-	require.NoError(t, tracking.Migrate(t.Context(), url, slog.New(slog.DiscardHandler)))
-	made, err := f.Catalog().Record(t.Context(), repository.Import{
-		Order: id, User: "ada", Group: "Demo", Type: importer.Dataset, Container: 151, Prefix: "ada_1/2026-11/25/11-00-00.000",
-		Sources: []repository.Source{
-			{Path: "/data/a.tif", Link: "a.tif", Images: []string{"a.tif"}},
-			{Path: "/data/b.tif", Link: "b.tif", Images: []string{"b.tif"}},
-		},
-	})
-	require.NoError(t, err)
-	require.Equal(t, repository.Fileset{
-		Source: "/data/a.tif", ID: 40, Images: []int64{70}, Plates: []int64{}, Link: "ada_1/2026-11/25/10-00-00.000/a.tif",
-	}, made[0])
-	require.Equal(t, "ada_1/2026-11/25/11-00-00.000/b.tif", made[1].Link)
-	require.Greater(t, made[1].ID, int64(70))
-	require.Greater(t, made[1].Images[0], int64(70))
 }

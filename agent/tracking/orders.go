@@ -15,6 +15,7 @@ import (
 const statusOf = `
 SELECT w.uuid, p.stage, p.group_name, p.user_name, p.destination_type, p.destination_id, coalesce(p.description, ''),
        coalesce(p.file_names, ''), p."timestamp", coalesce(r.priority, 0), coalesce(o.attempt, 0), o.queued_at, o.started_at, o.ended_at,
+       CASE WHEN o.state = 'queued' THEN o.reason ELSE '' END, coalesce(o.preprocessed, 0) > 0,
        g.step, g.files_done, g.files_total, g.bytes_done, g.bytes_total, g.began_at, g.updated_at
 FROM wanted w
 CROSS JOIN LATERAL (SELECT * FROM public.imports i WHERE i.uuid = w.uuid
@@ -25,13 +26,16 @@ LEFT JOIN importer.progress g ON g.uuid = o.uuid AND g.run = o.run AND o.state =
 ORDER BY p."timestamp" DESC NULLS LAST, p.id DESC`
 
 func scanStatus(row pgx.CollectableRow) (st Status, err error) {
-	var step *string
+	var waits, step *string
 	var files, total *int
 	var bytes, size *int64
 	var began, updated *time.Time
 	err = row.Scan(&st.UUID, &st.Stage, &st.Group, &st.User, &st.DestinationType, &st.DestinationID, &st.Description,
 		&st.FileNames, &st.Changed, &st.Priority, &st.Attempt, &st.Queued, &st.Started, &st.Ended,
-		&step, &files, &total, &bytes, &size, &began, &updated)
+		&waits, &st.converted, &step, &files, &total, &bytes, &size, &began, &updated)
+	if waits != nil {
+		st.Waits = *waits
+	}
 	if err == nil && step != nil {
 		st.Progress = &Progress{
 			Step: *step, FilesDone: *files, FilesTotal: *total, BytesDone: *bytes, BytesTotal: *size, Began: *began, Updated: *updated,
@@ -94,6 +98,11 @@ func status(ctx context.Context, q querier, uuid string) (*Status, error) {
 	if st.Files, err = allFiles(ctx, q, uuid); err != nil {
 		return nil, err
 	}
+	if st.converted {
+		if st.Conversions, st.Output, err = conversions(ctx, q, uuid); err != nil {
+			return nil, err
+		}
+	}
 	err = q.QueryRow(ctx, `SELECT metadata, metadata_file FROM importer.requests WHERE uuid = $1`, uuid).Scan(&st.Metadata, &st.MetadataFile)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return nil, err
@@ -116,13 +125,13 @@ func allFiles(ctx context.Context, q querier, uuid string) ([]File, error) {
 	}
 	paths, err := order.DecodePaths(column)
 	if err != nil { // its row is gone, or cannot be understood
-		return known[uuid], nil //nolint:nilerr // what is decided is all there is to show
+		return known, nil //nolint:nilerr // what is decided is all there is to show
 	}
 	files := make([]File, len(paths))
 	for i, path := range paths {
 		files[i] = File{Ordinal: i, Path: text(path), State: FilePending}
 	}
-	for _, f := range known[uuid] {
+	for _, f := range known {
 		if f.Ordinal < len(files) && f.Path == files[f.Ordinal].Path { // else of an earlier attempt, at other files
 			files[f.Ordinal] = f
 		}

@@ -6,26 +6,40 @@ import (
 	"time"
 )
 
-// pruneAtOnce bounds what one transaction removes.
-const pruneAtOnce = 1000
+// What one transaction removes at most. The files of a single order may be more: it is
+// forgotten as a whole, so that neither an audit nor a retry comes upon a half of it.
+const (
+	prunedOrders = 1000
+	prunedFiles  = 10_000
+)
+
+// forget counts the files of old orders one by one, for only as long as they fit. The
+// order that the last of them is of may have more, and is left for the next time,
+// unless it is the first.
+const forget = `
+WITH old AS MATERIALIZED (
+    SELECT uuid FROM importer.orders o WHERE state IN ('completed', 'failed') AND ended_at < $1 AND queued_at < $1
+      AND NOT EXISTS (SELECT FROM importer.inbox i WHERE i.uuid = o.uuid) -- asked for once more
+    ORDER BY queued_at LIMIT $2 FOR UPDATE SKIP LOCKED
+), counted AS MATERIALIZED (
+    SELECT row_number() OVER () AS n, old.uuid FROM old LEFT JOIN LATERAL (SELECT FROM importer.files f WHERE f.order_uuid = old.uuid) f ON true
+    LIMIT $3 + 1
+), lot AS MATERIALIZED (
+    SELECT DISTINCT uuid FROM counted WHERE n = 1 OR uuid IS DISTINCT FROM (SELECT uuid FROM counted WHERE n = $3 + 1)
+), requests AS (
+    DELETE FROM importer.requests r USING lot WHERE r.uuid = lot.uuid
+), files AS (
+    DELETE FROM importer.files f USING lot WHERE f.order_uuid = lot.uuid
+)
+DELETE FROM importer.orders o USING lot WHERE o.uuid = lot.uuid`
 
 // Prune forgets attempts that ended before a moment, with their files and requests,
 // and reports whether there may be more. The rows of the imports table stay, and so
 // does what is known of drops, without which they would be new ones.
 func (s *Store) Prune(ctx context.Context, before time.Time) (more bool, err error) {
-	tag, err := s.pool.Exec(ctx, `
-		WITH old AS (
-			SELECT uuid FROM importer.orders o WHERE state IN ('completed', 'failed') AND ended_at < $1 AND queued_at < $1
-			  AND NOT EXISTS (SELECT FROM importer.inbox i WHERE i.uuid = o.uuid) -- asked for once more
-			ORDER BY queued_at LIMIT $2 FOR UPDATE SKIP LOCKED
-		), requests AS (
-			DELETE FROM importer.requests r USING old WHERE r.uuid = old.uuid
-		), files AS (
-			DELETE FROM importer.files f USING old WHERE f.order_uuid = old.uuid
-		)
-		DELETE FROM importer.orders o USING old WHERE o.uuid = old.uuid`, before, pruneAtOnce)
+	tag, err := s.pool.Exec(ctx, forget, before, prunedOrders, prunedFiles)
 	if err != nil {
 		return false, fmt.Errorf("forgetting old orders: %w", err)
 	}
-	return tag.RowsAffected() == pruneAtOnce, nil
+	return tag.RowsAffected() > 0, nil
 }

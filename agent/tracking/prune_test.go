@@ -8,6 +8,7 @@ import (
 
 	"biomero-importer/agent/order"
 	"biomero-importer/agent/tracking"
+	"biomero-importer/agent/tracking/trackingtest"
 )
 
 func TestPrune_forgetsWhatEndedLongAgo(t *testing.T) {
@@ -15,7 +16,7 @@ func TestPrune_forgetsWhatEndedLongAgo(t *testing.T) {
 	f := newFixture(t)
 	end := func() string {
 		w := f.begun()
-		done := w.Files[0]
+		done := f.files(w)[0]
 		done.State = tracking.FileImported
 		require.NoError(t, f.end(tracking.End{Job: w.Job, Stage: order.Completed, Files: []tracking.File{done}}))
 		f.exec(`INSERT INTO importer.requests (uuid, metadata) VALUES ($1, '{}')`, w.Job.UUID)
@@ -25,15 +26,72 @@ func TestPrune_forgetsWhatEndedLongAgo(t *testing.T) {
 	running := f.begun()
 	f.exec(`UPDATE importer.orders SET queued_at = now() - interval '2 days', ended_at = CASE WHEN state = 'running' THEN NULL ELSE now() - interval '1 day' END
 		WHERE uuid <> $1`, recent)
-	more, err := f.Prune(t.Context(), time.Now().Add(-time.Hour))
-	require.NoError(t, err)
-	require.False(t, more)
+	require.Equal(t, 1, f.prune())
 	require.ElementsMatch(t, []string{recent, running.Job.UUID}, f.column(`SELECT uuid FROM importer.orders`))
 	require.Equal(t, []string{recent}, f.column(`SELECT order_uuid FROM importer.files`))
 	require.Equal(t, []string{recent}, f.column(`SELECT uuid FROM importer.requests`))
 	require.Len(t, f.stages(old), 3, "what clients see stays")
 	require.NoError(t, f.Retry(t.Context(), old, false))
 	require.Equal(t, []attempt{{old, 1}}, attempts(f.take()))
+}
+
+// prune forgets what ended an hour ago, and returns in how many lots.
+func (f fixture) prune() (lots int) {
+	f.t.Helper()
+	for {
+		more, err := f.Prune(f.t.Context(), time.Now().Add(-time.Hour))
+		require.NoError(f.t, err)
+		if !more {
+			return lots
+		}
+		lots++
+	}
+}
+
+// A lot is bounded by its files too, and what is not old is not read for it.
+func TestPrune_forgetsABoundedLot(t *testing.T) {
+	t.Parallel()
+	s, err := tracking.Open(t.Context(), trackingtest.URL(t), 1) // one connection, whose statistics are known
+	require.NoError(t, err)
+	t.Cleanup(s.Close)
+	f := fixture{Store: s, t: t}
+	f.exec(`ALTER TABLE importer.orders SET (autovacuum_enabled = false); ALTER TABLE importer.files SET (autovacuum_enabled = false)`)
+	place := func(name string, orders, files int, age time.Duration) {
+		f.exec(`INSERT INTO importer.orders (uuid, import_id, attempt, state, queued_at, ended_at)
+			SELECT $1 || n, n, 1, 'completed', now() - $3::interval + n * interval '1 ms', now() - $3::interval FROM generate_series(1, $2) n`, name, orders, age)
+		f.exec(`INSERT INTO importer.files (order_uuid, ordinal, path, state) SELECT $1 || n, i, '/data/' || i, 'imported'
+			FROM generate_series(1, $2) n, generate_series(0, $3 - 1) i`, name, orders, files)
+	}
+	read := func() (seq, index int) {
+		f.exec(`SELECT pg_stat_force_next_flush()`)
+		require.NoError(t, s.Pool().QueryRow(t.Context(), `SELECT sum(seq_tup_read), sum(idx_tup_fetch)
+			FROM pg_stat_user_tables WHERE relname IN ('orders', 'files', 'inbox', 'requests')`).Scan(&seq, &index))
+		return seq, index
+	}
+	orders := func() string { return f.column(`SELECT count(*)::text FROM importer.orders WHERE uuid LIKE 'old%'`)[0] }
+	place("recent", 50_000, 1, 0)
+	for _, statistics := range []bool{false, true} {
+		if statistics {
+			f.exec(`ANALYZE importer.orders; ANALYZE importer.files`)
+		}
+		for name, tc := range map[string]struct{ orders, files, lots, most int }{
+			"nothing":                       {0, 0, 0, 10},
+			"orders without files":          {2500, 0, 3, 6_000},
+			"many orders of few files":      {2500, 3, 3, 21_000},
+			"few orders of many files":      {10, 3000, 4, 64_000},
+			"as many as fit":                {2, 5000, 1, 21_000},
+			"orders of more files than fit": {3, 12_000, 3, 67_000},
+		} {
+			place("old", tc.orders, tc.files, 48*time.Hour)
+			seq, index := read()
+			require.Equal(t, tc.lots, f.prune(), name)
+			seqAfter, indexAfter := read()
+			require.Equal(t, seq, seqAfter, "%s, statistics: %t", name, statistics)
+			require.Less(t, indexAfter-index, tc.most, "%s, statistics: %t", name, statistics)
+			require.Equal(t, "0", orders(), name)
+			require.Equal(t, []string{"50000"}, f.column(`SELECT count(*)::text FROM importer.files`), name)
+		}
+	}
 }
 
 func TestViews_sumUp(t *testing.T) {
@@ -44,7 +102,7 @@ func TestViews_sumUp(t *testing.T) {
 	}
 	require.NoError(t, f.end(tracking.End{Job: f.begun().Job, Stage: order.Completed}))
 	tried := f.begun()
-	require.NoError(t, f.PutBack(t.Context(), tried.Job, time.Hour, true, nil))
+	require.NoError(t, f.PutBack(t.Context(), tried.Job, time.Hour, true, "", nil))
 	running := f.begun()
 	f.exec(insertPending, running.Job.UUID, "[]")
 	require.Empty(t, f.take())

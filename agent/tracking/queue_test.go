@@ -126,7 +126,7 @@ func TestTake_byAgentsAtOnceMakesEachAttemptOnce(t *testing.T) {
 				ends := make([]tracking.End, len(works))
 				mu.Lock()
 				for i, w := range works {
-					ends[i] = tracking.End{Job: w.Job, Stage: order.Completed, Paths: w.Order.Files}
+					ends[i] = tracking.End{Job: w.Job, Stage: order.Completed, Names: w.Names}
 					seen[attempt{w.Job.UUID, w.Attempt}]++
 					running[w.Job.UUID]++
 					if running[w.Job.UUID] > 1 {
@@ -148,7 +148,7 @@ func TestTake_byAgentsAtOnceMakesEachAttemptOnce(t *testing.T) {
 				mu.Unlock()
 				var all errgroup.Group
 				for _, end := range ends {
-					all.Go(func() error { return f.Finish(t.Context(), end, nil) })
+					all.Go(func() error { return f.Finish(t.Context(), end) })
 				}
 				if err := all.Wait(); err != nil {
 					return err
@@ -242,7 +242,7 @@ func TestPutBack_waitsForItsTime(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	w := f.begun()
-	require.NoError(t, f.PutBack(t.Context(), w.Job, time.Hour, true, nil))
+	require.NoError(t, f.PutBack(t.Context(), w.Job, time.Hour, true, "", nil))
 	require.Empty(t, f.take())
 	f.exec(`UPDATE importer.orders SET due_at = now()`)
 	again := f.take()
@@ -251,7 +251,7 @@ func TestPutBack_waitsForItsTime(t *testing.T) {
 	require.Equal(t, 1, again[0].Attempt)
 	require.NotEqual(t, w.Job, again[0].Job)
 	require.Equal(t, []string{"Import Pending", "Import Started"}, f.stages(w.Job.UUID), "a second try is no second start")
-	require.ErrorIs(t, f.PutBack(t.Context(), w.Job, 0, false, nil), tracking.ErrNotMine)
+	require.ErrorIs(t, f.PutBack(t.Context(), w.Job, 0, false, "", nil), tracking.ErrNotMine)
 }
 
 func TestClient_needsNoRightsOnOurSchema(t *testing.T) {

@@ -101,8 +101,13 @@ type Status struct {
 	Queued          *time.Time        `json:"queued"`
 	Started         *time.Time        `json:"started"`
 	Ended           *time.Time        `json:"ended"`
-	Progress        *Progress         `json:"progress"` // of a running order that takes longer than a moment
+	Progress        *Progress         `json:"progress"`        // of a running order that takes longer than a moment
+	Waits           string            `json:"waits,omitempty"` // why it is not gone on with yet
 	Files           []File            `json:"files"`
+	Conversions     []Conversion      `json:"conversions,omitempty"`
+	Output          []string          `json:"output,omitempty"` // the last lines of its converters
 	Metadata        map[string]string `json:"metadata"`
 	MetadataFile    string            `json:"metadata_file"`
+
+	converted bool
 }

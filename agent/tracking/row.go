@@ -1,6 +1,8 @@
 package tracking
 
 import (
+	"fmt"
+
 	"biomero-importer/agent/order"
 )
 
@@ -9,32 +11,47 @@ import (
 type pendingRow struct {
 	id                       *int64
 	group, user, typ, dest   *string
-	files                    *string
+	files                    *string // also nil where there are many
 	description              string
 	options                  *string
+	converter                *int64
 	container, input, output *string
 	altOutput, params        *string
 }
 
+// written is where the columns writtenColumns are read into.
+func (r *pendingRow) written() []any {
+	return []any{
+		&r.id, &r.group, &r.user, &r.typ, &r.dest, &r.files, &r.description, &r.options,
+		&r.converter, &r.container, &r.input, &r.output, &r.altOutput, &r.params,
+	}
+}
+
 // decode understands the row as far as it can: what is wrong with it ends up
 // in Faulty, for that order alone.
-func (r *pendingRow) decode(uuid string) *Work {
-	w := &Work{Options: r.options}
+func (r *pendingRow) decode(uuid string) (w Written) {
+	w.Options = r.options
 	w.Order.UUID = uuid
 	if r.id == nil {
-		w.Faulty = order.Errorf(order.Invalid, "The order's row has been deleted from the imports table.")
+		w.Faulty = errRowGone()
 		return w
 	}
 	w.Order.Group, w.Order.User, w.Order.Description = *r.group, *r.user, r.description
-	paths, err := order.DecodePaths(*r.files)
-	if err != nil {
-		w.Faulty = err
-		return w
+	var err error
+	if w.Long = r.files == nil; !w.Long {
+		if w.Order.Files, err = order.DecodePaths(*r.files); err != nil {
+			w.Faulty = err
+			return w
+		}
+		w.Names = shortNames(w.Order.Files)
 	}
-	w.Order.Files = paths
 	if w.Order.Destination, err = order.ParseDestination(*r.typ, *r.dest); err != nil {
 		w.Faulty = err
 		return w
+	}
+	w.Target = text(fmt.Sprintf("%s %d for %q of %q", w.Order.Destination.Type, w.Order.Destination.ID, w.Order.User, w.Order.Group))
+	if r.converter != nil && r.container == nil {
+		w.Faulty = order.Errorf(order.Invalid, "The order's row %d has been deleted from the imports_preprocessing table.", *r.converter)
 	}
 	if r.container != nil {
 		var params []byte
@@ -53,4 +70,8 @@ func shortNames(paths []string) *string {
 	}
 	names := order.ShortNames(paths)
 	return &names
+}
+
+func errRowGone() error {
+	return order.Errorf(order.Invalid, "The order's row has been deleted from the imports table.")
 }

@@ -23,7 +23,8 @@ INSERT INTO public.imports (group_name, user_name, destination_id, destination_t
 SELECT p.group_name, p.user_name, p.destination_id, p.destination_type, n.stage, p.uuid,
        greatest(clock_timestamp(), (SELECT least(max(h."timestamp"), '9999-01-01') + interval '1 microsecond'
                                     FROM public.imports h WHERE h.uuid = n.uuid)),
-       p.files, coalesce(n.names, p.file_names), p.import_options, coalesce(n.description, p.description), p.preprocessing_id
+       p.files, coalesce(n.names, p.file_names), p.import_options, coalesce(n.description, p.description),
+       (SELECT c.id FROM public.imports_preprocessing c WHERE c.id = p.preprocessing_id) -- NULL where that row is gone
 FROM `
 	repeatedRow = `
 CROSS JOIN LATERAL (

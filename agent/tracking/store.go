@@ -21,8 +21,9 @@ import (
 type Store struct {
 	pool      *pgxpool.Pool
 	recording *group.Group[repository.Import, []repository.Fileset]
-	ending    *group.Group[End, bool]
-	numbers   numbers // of what is recorded
+	beginning *group.Group[*Work, grip]
+	ending    *group.Group[End, grip]
+	reading   chan struct{} // has room for one that reads a long list of files
 }
 
 // Open connects to the database at url (a PostgreSQL URL or keyword string)
@@ -32,8 +33,10 @@ func Open(ctx context.Context, url string, conns int) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{pool: pool}
-	s.recording, s.ending = group.New(maxRecorded, 0, s.record), group.New(maxEnds, restBetweenEnds, s.finish)
+	s := &Store{pool: pool, reading: make(chan struct{}, maxReading)}
+	s.recording = group.New(maxRecorded, 0, s.record)
+	s.beginning = group.New(maxBegun, restBetweenBegins, s.begin)
+	s.ending = group.New(maxEnds, restBetweenEnds, s.finish)
 	return s, nil
 }
 
@@ -41,7 +44,8 @@ func Open(ctx context.Context, url string, conns int) (*Store, error) {
 func (s *Store) Close() { s.pool.Close() }
 
 // Renew has all connections replaced, those in use once they are free: where one
-// turned out to be dead, each of the others may have to be waited for.
+// turned out to be dead, each of the others may have to be waited for. What was taken
+// ahead on one, as numbers are, ends with it.
 func (s *Store) Renew() { s.pool.Reset() }
 
 // Pool is the connections, for who looks at what was written.

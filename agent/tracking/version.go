@@ -3,6 +3,8 @@ package tracking
 import (
 	"context"
 	"fmt"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // Version returns the server's version, and that of the tables. See Verify.
@@ -13,4 +15,24 @@ func (s *Store) Version(ctx context.Context) (server string, tables int, err err
 		return "", 0, fmt.Errorf("reading the database's version: %w", err)
 	}
 	return server, tables, nil
+}
+
+// lackedRights are the rights on clients' tables that the service needs and has not: of
+// the second one it locks rows, which takes UPDATE.
+const lackedRights = `
+SELECT n.privilege || ' on ' || n.relation
+FROM (VALUES ('SELECT', 'imports'), ('INSERT', 'imports'), ('UPDATE', 'imports'),
+             ('SELECT', 'imports_preprocessing'), ('INSERT', 'imports_preprocessing'), ('UPDATE', 'imports_preprocessing')) AS n (privilege, relation)
+WHERE NOT has_table_privilege('public.' || n.relation, n.privilege)`
+
+// LackedRights names what the account may not do that the service has to.
+func (s *Store) LackedRights(ctx context.Context) ([]string, error) {
+	rows, err := s.pool.Query(ctx, lackedRights)
+	if err == nil {
+		var lacked []string
+		if lacked, err = pgx.CollectRows(rows, pgx.RowTo[string]); err == nil {
+			return lacked, nil
+		}
+	}
+	return nil, fmt.Errorf("looking at the account's rights: %w", err)
 }

@@ -3,7 +3,7 @@ package web
 import (
 	"bytes"
 	"context"
-	_ "embed"
+	"embed"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,7 +18,7 @@ import (
 	"biomero-importer/agent/tracking"
 )
 
-// shown is how many orders the page and the list hold.
+// shown is how many orders the page and the list hold, and how many files an order's page.
 const shown = 200
 
 // Orders is where orders are read from.
@@ -27,10 +27,14 @@ type Orders interface {
 	Show(ctx context.Context, uuid string) (*tracking.Status, error)
 }
 
-//go:embed page.html
-var pageHTML string
+//go:embed *.html
+var files embed.FS
 
-var page = template.Must(template.New("page").Funcs(template.FuncMap{"class": class}).Parse(pageHTML))
+var pages = template.Must(template.New("").Funcs(template.FuncMap{"class": class, "files": shownFiles, "more": moreFiles}).ParseFS(files, "*.html"))
+
+func shownFiles(files []tracking.File) []tracking.File { return files[:min(len(files), shown)] }
+
+func moreFiles(files []tracking.File) int { return max(len(files)-shown, 0) }
 
 func class(s order.Stage) string {
 	switch s {
@@ -48,14 +52,15 @@ type server struct {
 	log    *slog.Logger
 }
 
-// Handler answers GET / (a page), /api/orders and /api/orders/UUID (JSON), and
+// Handler answers GET / and /orders/UUID (pages), /api/orders and /api/orders/UUID (JSON), and
 // /healthz (200 when the database answers, else 503).
 func Handler(orders Orders, log *slog.Logger) http.Handler {
 	s := &server{orders: orders, log: log}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", s.page)
+	mux.HandleFunc("GET /orders/{uuid}", s.order)
 	mux.HandleFunc("GET /api/orders", s.list)
-	mux.HandleFunc("GET /api/orders/{uuid}", s.show)
+	mux.HandleFunc("GET /api/orders/{uuid}", s.one)
 	mux.HandleFunc("GET /healthz", s.health)
 	return guard(mux)
 }
@@ -72,12 +77,21 @@ func guard(next http.Handler) http.Handler {
 
 func (s *server) page(w http.ResponseWriter, r *http.Request) {
 	list, err := s.orders.Recent(r.Context(), shown)
-	if err != nil {
-		s.fail(w, r, err)
-		return
-	}
+	s.show(w, r, "page.html", list, err)
+}
+
+func (s *server) order(w http.ResponseWriter, r *http.Request) {
+	found, err := s.orders.Show(r.Context(), r.PathValue("uuid"))
+	s.show(w, r, "order.html", found, err)
+}
+
+// show answers with a page.
+func (s *server) show(w http.ResponseWriter, r *http.Request, name string, value any, err error) {
 	var out bytes.Buffer
-	if err := page.Execute(&out, list); err != nil {
+	if err == nil {
+		err = pages.ExecuteTemplate(&out, name, value)
+	}
+	if err != nil {
 		s.fail(w, r, err)
 		return
 	}
@@ -90,7 +104,7 @@ func (s *server) list(w http.ResponseWriter, r *http.Request) {
 	s.reply(w, r, list, err)
 }
 
-func (s *server) show(w http.ResponseWriter, r *http.Request) {
+func (s *server) one(w http.ResponseWriter, r *http.Request) {
 	found, err := s.orders.Show(r.Context(), r.PathValue("uuid"))
 	s.reply(w, r, found, err)
 }

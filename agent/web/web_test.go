@@ -46,17 +46,33 @@ func get(t *testing.T, o orders, path string) *httptest.ResponseRecorder {
 
 var hostile = orders{one: tracking.Status{
 	UUID: "u1", Stage: order.Failed, User: `<script>alert(1)</script>`, Description: `"><img src=x onerror=alert(1)>`,
+	Files: []tracking.File{{Path: "<script>a.tif", State: tracking.FileFailed, Reason: "<img>"}}, Output: []string{"</pre><script>"},
 }}
 
 func TestPage_showsOrdersAsText(t *testing.T) {
 	t.Parallel()
-	r := get(t, hostile, "/")
-	require.Equal(t, http.StatusOK, r.Code)
-	require.Contains(t, r.Header().Get("Content-Security-Policy"), "default-src 'none'")
-	page := r.Body.String()
-	require.Contains(t, page, "Import Failed")
-	require.NotContains(t, page, "<script>")
-	require.NotContains(t, page, "<img")
+	for _, path := range []string{"/", "/orders/u1"} {
+		r := get(t, hostile, path)
+		require.Equal(t, http.StatusOK, r.Code)
+		require.Contains(t, r.Header().Get("Content-Security-Policy"), "default-src 'none'")
+		page := r.Body.String()
+		require.Contains(t, page, "Import Failed")
+		require.NotContains(t, page, "<script>")
+		require.NotContains(t, page, "<img")
+	}
+	require.Equal(t, http.StatusNotFound, get(t, hostile, "/orders/u2").Code)
+}
+
+func TestPage_ofAnOrder(t *testing.T) {
+	t.Parallel()
+	o := orders{one: tracking.Status{
+		UUID: "u1", Stage: order.Preprocessing, Waits: "Podman is away.", Output: []string{"10%", "20%"},
+		Conversions: []tracking.Conversion{{Image: "lab/converter:v1", Digest: "sha256:abc"}}, Files: make([]tracking.File, 250),
+	}}
+	page := get(t, o, "/orders/u1").Body.String()
+	for _, part := range []string{"Import Preprocessing", "Podman is away.", "10%\n20%\n", "lab/converter:v1", "sha256:abc", "And 50 more."} {
+		require.Contains(t, page, part)
+	}
 }
 
 func TestAPI(t *testing.T) {

@@ -30,6 +30,7 @@ type Import struct {
 	Order     string
 	Round     int64
 	User      string
+	UserID    int64 // in whose name the prefix is made
 	Group     string
 	Type      importer.ContainerType
 	Container int64
@@ -37,12 +38,14 @@ type Import struct {
 	Sources   []Source
 }
 
-// ErrPrefixTaken says that another import has the prefix.
-var ErrPrefixTaken = errors.New("another import has this prefix")
+// ErrPrefixTaken says that another import has the prefix, or that the user has
+// another id than it is made with.
+var ErrPrefixTaken = errors.New("another import or user has this prefix")
 
 // Catalog keeps the repository's records, for good once a method returns.
 type Catalog interface {
-	// User returns the id of the user of this name, the same at each call.
+	// User returns the id of the user of this name, the same at each call unless the
+	// catalog lost what it last held.
 	User(ctx context.Context, name string) (int64, error)
 	// Container finds a container by its names, or makes it.
 	Container(ctx context.Context, c importer.Container) (int64, error)
@@ -50,4 +53,6 @@ type Catalog interface {
 	// source. Those that the same order recorded before come back as they
 	// were, if round, user, group and container are the same. ErrPrefixTaken: nothing was recorded.
 	Record(ctx context.Context, i Import) ([]Fileset, error)
+	// Links are those of an order's filesets, below the repository.
+	Links(ctx context.Context, order string) ([]string, error)
 }

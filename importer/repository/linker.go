@@ -22,8 +22,9 @@ func (l *linker) close() {
 	l.open = nil
 }
 
-// link makes a symlink to target, complete or not at all.
-func (l *linker) link(name, target string) error {
+// link makes a symlink to source or, where there is one, to its copy, complete or not at
+// all. One that leads to either is left alone, and one that leads nowhere is replaced.
+func (l *linker) link(name, source, copied string) error {
 	dir, base := l.dir, name
 	switch folder := path.Dir(name); {
 	case folder != l.folder:
@@ -42,10 +43,23 @@ func (l *linker) link(name, target string) error {
 		}
 		dir, base = l.open, path.Base(name)
 	}
+	target := source
+	if copied != "" {
+		if _, err := os.Lstat(copied); err == nil {
+			target = copied
+		}
+	}
 	err := dir.Symlink(target, base)
 	if errors.Is(err, os.ErrExist) {
-		if there, rerr := dir.Readlink(base); rerr == nil && there == target {
+		there, rerr := dir.Readlink(base)
+		if rerr == nil && (there == source || there == copied) {
 			return nil
+		}
+		if _, gone := os.Stat(there); rerr == nil && errors.Is(gone, os.ErrNotExist) {
+			// To a copy that an earlier conversion left, and that nobody can read any more.
+			if err = dir.Remove(base); err == nil {
+				err = dir.Symlink(target, base)
+			}
 		}
 	}
 	if err != nil {

@@ -1,12 +1,15 @@
 package repository
 
 import (
+	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -26,9 +29,12 @@ type Repository struct {
 	catalog Catalog
 	now     func() time.Time
 
-	mu    sync.Mutex
-	last  time.Time // the latest millisecond given to an import
-	users map[string]int64
+	tag string // tells this process from others
+
+	mu      sync.Mutex
+	last    time.Time // the latest millisecond given to an import
+	crowded time.Time // until then others import at the same moments
+	users   map[string]int64
 }
 
 // Open opens the repository, and makes its folder when it is absent.
@@ -40,7 +46,7 @@ func Open(c Config, share *importer.Share, catalog Catalog, now func() time.Time
 	if err != nil {
 		return nil, fmt.Errorf("opening the repository %s: %w", c.Dir, err)
 	}
-	return &Repository{dir: dir, share: share, catalog: catalog, now: now, users: map[string]int64{}}, nil
+	return &Repository{dir: dir, share: share, catalog: catalog, now: now, tag: strings.ToLower(rand.Text()[:6]), users: map[string]int64{}}, nil
 }
 
 // Close releases the repository's folder.
@@ -66,7 +72,7 @@ func (r *Repository) Import(ctx context.Context, req importer.Request) ([]import
 	for i, file := range req.Files {
 		found, err := r.sources(ctx, checker, req, file)
 		if images += countImages(found); err == nil && images > importer.MaxImages {
-			err = &importer.Error{Reason: fmt.Sprintf("With %q the order holds more than %d images: order fewer at a time.", file, importer.MaxImages)}
+			err = &importer.Error{Reason: fmt.Sprintf("With %q the order holds more than %d images: order fewer at a time.", file.Path, importer.MaxImages)}
 		}
 		if err != nil {
 			results[i].Err = err
@@ -92,7 +98,8 @@ func (r *Repository) Import(ctx context.Context, req importer.Request) ([]import
 	linker := linker{dir: r.dir}
 	defer linker.close()
 	for _, fs := range filesets {
-		err := linker.link(fs.Link, fs.Source)
+		file := &req.Files[owner[fs.Source][0]]
+		err := linker.link(fs.Link, fs.Source, copyOf(file, fs.Source))
 		if importer.IsUnusable(err) {
 			err = &importer.Error{Reason: fmt.Sprintf("%q cannot be linked beside the order's other files under that name: rename it.", fs.Source), Err: err}
 		}
@@ -104,9 +111,39 @@ func (r *Repository) Import(ctx context.Context, req importer.Request) ([]import
 			results[i].Filesets = append(results[i].Filesets, fs.ID)
 			results[i].Images = append(results[i].Images, fs.Images...)
 			results[i].Plates = append(results[i].Plates, fs.Plates...)
+			if folder := r.folderOf(fs.Link); file.Copy != "" && !slices.Contains(results[i].Folders, folder) {
+				results[i].Folders = append(results[i].Folders, folder)
+			}
 		}
 	}
 	return results, nil
+}
+
+// Folders hold the links of all that an order has imported.
+func (r *Repository) Folders(ctx context.Context, order string) (folders []string, err error) {
+	links, err := r.catalog.Links(ctx, order)
+	if err != nil {
+		return nil, err
+	}
+	for _, link := range links {
+		folder := r.folderOf(link)
+		if _, err := os.Lstat(folder); err == nil { // or it was never made
+			folders = append(folders, folder)
+		}
+	}
+	slices.Sort(folders)
+	return slices.Compact(folders), nil
+}
+
+// folderOf is the folder of a link.
+func (r *Repository) folderOf(link string) string { return filepath.Join(r.dir.Name(), path.Dir(link)) }
+
+// copyOf is where a source of a file is read that has a copy, or is empty.
+func copyOf(file *importer.File, source string) string {
+	if file.Copy == "" {
+		return ""
+	}
+	return file.Copy + strings.TrimPrefix(source, file.Path)
 }
 
 func countImages(sources []Source) (n int) {
@@ -118,26 +155,42 @@ func countImages(sources []Source) (n int) {
 
 // record finds a prefix that no other import has.
 func (r *Repository) record(ctx context.Context, req importer.Request, sources []Source) ([]Fileset, error) {
-	user, err := r.user(ctx, req.User)
-	if err != nil {
-		return nil, err
-	}
 	for {
+		user, err := r.user(ctx, req.User)
+		if err != nil {
+			return nil, err
+		}
 		filesets, err := r.catalog.Record(ctx, Import{
-			Order: req.Order, Round: req.Round, User: req.User, Group: req.Group, Type: req.Type, Container: req.Container,
-			Prefix:  fmt.Sprintf("%s_%d/%s", sanitise(req.User), user, r.tick().Format("2006-01/02/15-04-05.000")),
+			Order: req.Order, Round: req.Round, User: req.User, UserID: user, Group: req.Group, Type: req.Type, Container: req.Container,
+			Prefix:  fmt.Sprintf("%s_%d/%s", sanitise(req.User), user, r.moment()),
 			Sources: sources,
 		})
 		if !errors.Is(err, ErrPrefixTaken) {
 			return filesets, err
 		}
+		r.forget(req.User)
 	}
+}
+
+// crowdedTime is for how long a process that met another's prefix keeps to its own.
+const crowdedTime = 10 * time.Second
+
+// moment is the last part of a prefix: the time, as OMERO's template has it. Where
+// other agents import for the same user at the same moments it is told from theirs.
+func (r *Repository) moment() string {
+	tick, crowded := r.tick()
+	text := tick.Format("2006-01/02/15-04-05.000")
+	if crowded {
+		text += "-" + r.tag
+	}
+	return text
 }
 
 // maxUsers bounds the ids that are remembered; names come from strangers.
 const maxUsers = 10_000
 
-// user is the id of a user, which never changes.
+// user is the id of a user. It may be one that the catalog no longer knows, after
+// another server took over that lacks what was last written: see forget.
 func (r *Repository) user(ctx context.Context, name string) (int64, error) {
 	r.mu.Lock()
 	id, known := r.users[name]
@@ -158,9 +211,18 @@ func (r *Repository) user(ctx context.Context, name string) (int64, error) {
 	return id, nil
 }
 
+// forget has the user's id asked for anew, and keeps to prefixes of this process's own
+// for a while: either can be why the last one was refused.
+func (r *Repository) forget(name string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.users, name)
+	r.crowded = r.last.Add(crowdedTime)
+}
+
 // tick is the time in milliseconds, later than any that it returned before, so
 // that two imports of one process seldom ask the catalog for the same prefix.
-func (r *Repository) tick() time.Time {
+func (r *Repository) tick() (tick time.Time, crowded bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := r.now().UTC().Truncate(time.Millisecond)
@@ -168,30 +230,35 @@ func (r *Repository) tick() time.Time {
 		now = r.last.Add(time.Millisecond)
 	}
 	r.last = now
-	return now
+	return now, now.Before(r.crowded)
 }
 
 // sources is what a file or folder of a request holds, by path.
-func (r *Repository) sources(ctx context.Context, checker *importer.Checker, req importer.Request, file string) ([]Source, error) {
-	_, info, err := checker.Check(file)
+func (r *Repository) sources(ctx context.Context, checker *importer.Checker, req importer.Request, file importer.File) ([]Source, error) {
+	// The caller has checked it. What is still a plain file needs no second look at all
+	// its folders: a link to it is resolved when somebody reads it.
+	if info, err := os.Lstat(file.Path); err == nil && info.Mode().IsRegular() && info.Size() > 0 {
+		return single(req, file)
+	}
+	_, info, err := checker.Check(file.Path)
 	if err != nil {
 		return nil, err
 	}
 	if !info.IsDir() {
 		return single(req, file)
 	}
-	if importer.IsZarr(file) {
+	if importer.IsZarr(file.Path) {
 		return r.zarr(ctx, req, file)
 	}
-	return r.folder(ctx, checker, req, file)
+	return r.folder(ctx, checker, req, file.Path)
 }
 
-func single(req importer.Request, file string) ([]Source, error) {
-	link, err := linkName(req.Parent, file)
+func single(req importer.Request, file importer.File) ([]Source, error) {
+	link, err := linkName(req.Parent, file.Path)
 	if err != nil {
 		return nil, err
 	}
-	return []Source{{Path: file, Link: link, Images: []string{path.Base(file)}}}, nil
+	return []Source{{Path: file.Path, Link: link, Images: []string{cmp.Or(file.Name, path.Base(file.Path))}}}, nil
 }
 
 func linkName(parent, file string) (string, error) {

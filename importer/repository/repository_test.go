@@ -2,6 +2,7 @@ package repository_test
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -21,18 +22,21 @@ import (
 type memory struct {
 	mu       sync.Mutex
 	next     int64
+	user     int64
 	prefixes map[string]bool
 	filesets map[string]repository.Fileset // order + source
+	refused  int
 }
 
-func (m *memory) User(context.Context, string) (int64, error) { return 7, nil }
+func (m *memory) User(context.Context, string) (int64, error) { return m.user, nil }
 
 func (m *memory) Container(context.Context, importer.Container) (int64, error) { return 1, nil }
 
 func (m *memory) Record(_ context.Context, i repository.Import) ([]repository.Fileset, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.prefixes[i.Prefix] {
+	if m.prefixes[i.Prefix] || i.UserID != m.user {
+		m.refused++
 		return nil, repository.ErrPrefixTaken
 	}
 	var list []repository.Fileset
@@ -57,8 +61,20 @@ func (m *memory) Record(_ context.Context, i repository.Import) ([]repository.Fi
 	return list, nil
 }
 
+func (m *memory) Links(_ context.Context, order string) (links []string, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for key, f := range m.filesets {
+		if strings.HasPrefix(key, order) {
+			links = append(links, f.Link)
+		}
+	}
+	return links, nil
+}
+
 type fixture struct {
 	*repository.Repository
+	catalog   *memory
 	data, dir string
 }
 
@@ -70,14 +86,14 @@ func open(t *testing.T) fixture {
 	data, dir := t.TempDir(), filepath.Join(t.TempDir(), "repository")
 	share, err := importer.OpenShare(data)
 	require.NoError(t, err)
-	catalog := &memory{prefixes: map[string]bool{}, filesets: map[string]repository.Fileset{}}
+	catalog := &memory{user: 7, prefixes: map[string]bool{}, filesets: map[string]repository.Fileset{}}
 	r, err := repository.Open(repository.Config{Dir: dir}, share, catalog, noon)
 	require.NoError(t, err)
 	t.Cleanup(func() {
 		require.NoError(t, r.Close())
 		require.NoError(t, share.Close())
 	})
-	return fixture{Repository: r, data: data, dir: dir}
+	return fixture{Repository: r, catalog: catalog, data: data, dir: dir}
 }
 
 func (f fixture) write(t *testing.T, names ...string) []string {
@@ -108,7 +124,11 @@ func (f fixture) links(t *testing.T) map[string]string {
 }
 
 func (f fixture) request(order string, files ...string) importer.Request {
-	return importer.Request{Order: order, User: "ada", Group: "Demo", Type: importer.Dataset, Container: 1, Files: files, Parent: f.data}
+	var list []importer.File
+	for _, file := range files {
+		list = append(list, importer.File{Path: file})
+	}
+	return importer.Request{Order: order, User: "ada", Group: "Demo", Type: importer.Dataset, Container: 1, Files: list, Parent: f.data}
 }
 
 func TestImport_links_files_at_the_template_path(t *testing.T) {
@@ -186,6 +206,25 @@ func TestImport_in_one_millisecond_does_not_collide(t *testing.T) {
 	require.Len(t, f.links(t), 50)
 }
 
+// A server that took over may have given the user another id, and the former one to
+// somebody else.
+func TestImport_asks_again_for_a_user_whose_id_has_changed(t *testing.T) {
+	t.Parallel()
+	f := open(t)
+	files := f.write(t, "Demo/a.tif", "Demo/b.tif")
+	_, err := f.Import(t.Context(), f.request("o1", files[0]))
+	require.NoError(t, err)
+	f.catalog.user = 8
+	_, err = f.Import(t.Context(), f.request("o2", files[1]))
+	require.NoError(t, err)
+	var folders []string
+	for link := range f.links(t) {
+		folder, _, _ := strings.Cut(link, "/")
+		folders = append(folders, folder)
+	}
+	require.ElementsMatch(t, []string{"ada_7", "ada_8"}, folders)
+}
+
 func TestImport_folder_gives_a_fileset_per_file(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -256,4 +295,82 @@ func TestImport_of_a_hostile_user_stays_inside(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, results[0].Err)
 	require.Contains(t, f.links(t), "..!..!etc_7/2026-11/23/12-00-00.000/a.tif")
+}
+
+// Agents that import for one user at the same moments get out of each other's way.
+func TestImport_beside_another_process(t *testing.T) {
+	t.Parallel()
+	f := open(t)
+	share, err := importer.OpenShare(f.data)
+	require.NoError(t, err)
+	other, err := repository.Open(repository.Config{Dir: f.dir}, share, f.catalog, noon)
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		require.NoError(t, other.Close())
+		require.NoError(t, share.Close())
+	})
+	file := f.write(t, "a.tif")[0]
+	for i := range 100 {
+		for of, r := range []*repository.Repository{f.Repository, other} {
+			results, err := r.Import(t.Context(), f.request(fmt.Sprint("order", i, "of", of), file))
+			require.NoError(t, err)
+			require.NoError(t, results[0].Err)
+		}
+	}
+	require.Equal(t, 1, f.catalog.refused)
+	require.Len(t, f.links(t), 200)
+	require.Contains(t, f.links(t), "ada_7/2026-11/23/12-00-00.099/a.tif", "as OMERO's template has it")
+}
+
+// What has a temporary copy is linked to that while it is there, and a link that was
+// redirected since is left alone.
+func TestImport_fromATemporaryCopy(t *testing.T) {
+	t.Parallel()
+	f := open(t)
+	stays := f.write(t, "out.ome.tiff")[0]
+	copied := filepath.Join(t.TempDir(), "copy.ome.tiff")
+	require.NoError(t, os.WriteFile(copied, []byte("pixels"), 0o600))
+	req := f.request("o1", stays)
+	req.Files[0].Copy, req.Files[0].Name = copied, "Retina"
+	link := func() string {
+		results, err := f.Import(t.Context(), req)
+		require.NoError(t, err)
+		require.NoError(t, results[0].Err)
+		require.Len(t, results[0].Folders, 1)
+		folders, err := f.Folders(t.Context(), "o1")
+		require.NoError(t, err)
+		require.Equal(t, results[0].Folders, folders)
+		return filepath.Join(folders[0], "out.ome.tiff")
+	}
+	at := link()
+	target, err := os.Readlink(at)
+	require.NoError(t, err)
+	require.Equal(t, copied, target)
+	require.Equal(t, at, link(), "once more")
+
+	require.NoError(t, os.Remove(at))
+	require.NoError(t, os.Symlink(stays, at)) // redirected
+	require.NoError(t, os.Remove(copied))
+	require.Equal(t, at, link())
+	target, err = os.Readlink(at)
+	require.NoError(t, err)
+	require.Equal(t, stays, target)
+
+	require.NoError(t, os.Remove(at))
+	require.NoError(t, os.Symlink(filepath.Join(t.TempDir(), "gone"), at)) // to the copy of an earlier conversion
+	require.Equal(t, at, link())
+	target, err = os.Readlink(at)
+	require.NoError(t, err)
+	require.Equal(t, stays, target)
+
+	req = f.request("o2", stays)
+	req.Files[0].Copy = copied // which is gone before it was ever linked to
+	results, err := f.Import(t.Context(), req)
+	require.NoError(t, err)
+	target, err = os.Readlink(filepath.Join(results[0].Folders[0], "out.ome.tiff"))
+	require.NoError(t, err)
+	require.Equal(t, stays, target)
+	none, err := f.Folders(t.Context(), "nobody")
+	require.NoError(t, err)
+	require.Empty(t, none)
 }

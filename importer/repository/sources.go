@@ -1,6 +1,7 @@
 package repository
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io/fs"
@@ -12,7 +13,8 @@ import (
 	"biomero-importer/importer"
 )
 
-func (r *Repository) zarr(ctx context.Context, req importer.Request, dir string) ([]Source, error) {
+func (r *Repository) zarr(ctx context.Context, req importer.Request, file importer.File) ([]Source, error) {
+	dir := file.Path
 	found, err := r.share.Zarr(dir, req.Type)
 	if err == nil {
 		err = r.share.NoLinks(ctx, dir)
@@ -24,7 +26,7 @@ func (r *Repository) zarr(ctx context.Context, req importer.Request, dir string)
 	if err != nil {
 		return nil, err
 	}
-	name := importer.ImageName(dir)
+	name := cmp.Or(file.Name, importer.ImageName(dir))
 	source := Source{Path: dir, Link: link}
 	if found.Plate {
 		source.Plates = []string{name}
@@ -90,7 +92,7 @@ func (r *Repository) folder(ctx context.Context, checker *importer.Checker, req 
 func (r *Repository) entry(ctx context.Context, checker *importer.Checker, req importer.Request, file string, entry fs.DirEntry) ([]Source, error) {
 	switch {
 	case entry.IsDir() && importer.IsZarr(file):
-		return r.zarr(ctx, req, file)
+		return r.zarr(ctx, req, importer.File{Path: file})
 	case entry.IsDir():
 		return nil, nil
 	}

@@ -26,6 +26,7 @@ const usage = `usage:
   scripts/bench drop [COUNT]       recording many settled files, beside a COPY of their rows (100000)
   scripts/bench latency [COUNT]    time from a file's getting its name to its order's commit (500)
   scripts/bench zarr [COUNT]       processor time for one image of many chunks, beside cp's (500000)
+  scripts/bench preprocess [COUNT] conversions in containers, one at a time and several, beside podman run by hand; memory (100)
   scripts/bench --short            a little of all`
 
 func main() {
@@ -71,6 +72,9 @@ var modes = map[string]mode{
 	"drop":    one(100_000, func(ctx context.Context, m *machine, n int) error { return m.drop(ctx, n, 5*time.Second) }),
 	"latency": one(500, func(ctx context.Context, m *machine, n int) error { return m.latency(ctx, n) }),
 	"zarr":    one(500_000, func(ctx context.Context, m *machine, n int) error { return m.zarr(ctx, n, 10*time.Second) }),
+	"preprocess": one(100, func(ctx context.Context, m *machine, n int) error {
+		return m.preprocess(ctx, conversions{orders: n, inputs: 100, sleep: 500 * time.Millisecond, megabytes: 1024, many: 1000})
+	}),
 	"--short": {nil, func(ctx context.Context, m *machine, _ []int) error {
 		return errors.Join(
 			m.pickup(ctx, 100),
@@ -83,6 +87,7 @@ var modes = map[string]mode{
 			m.drop(ctx, 2000, time.Second),
 			m.latency(ctx, 20),
 			m.zarr(ctx, 2000, 2*time.Second),
+			m.preprocessIfThere(ctx, conversions{orders: 3, inputs: 4, sleep: 300 * time.Millisecond, megabytes: 16, many: 10}),
 		)
 	}},
 }

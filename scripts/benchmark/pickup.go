@@ -70,7 +70,7 @@ func insert(ctx context.Context, pool *pgxpool.Pool, files []string) error {
 // await waits until n orders have ended. Counting those takes the server's time, so it
 // is done once nothing is under way any more.
 func await(ctx context.Context, pool *pgxpool.Pool, n int) error {
-	return until(ctx, 10*time.Millisecond, 10*time.Minute, func() (bool, error) {
+	return until(ctx, 50*time.Millisecond, 10*time.Minute, func() (bool, error) {
 		var idle bool
 		err := pool.QueryRow(ctx, `SELECT NOT EXISTS (SELECT FROM importer.inbox)
 			AND NOT EXISTS (SELECT FROM importer.orders WHERE state = 'running')

@@ -1,0 +1,111 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"biomero-importer/agent/failpoint"
+	"biomero-importer/agent/order"
+	"biomero-importer/agent/tracking"
+	"biomero-importer/importer"
+	"biomero-importer/preprocess"
+)
+
+// importConverted imports what came out of a file, names it, and has the links of
+// what was read from a temporary copy lead to where it stays.
+func (r *run) importConverted(ctx context.Context, f *tracking.File, asked preprocess.Request, result preprocess.Result) error {
+	r.importing.Lock() // an order imports one batch at a time, converted or not
+	defer r.importing.Unlock()
+	var files []importer.File
+	parent, into := "", importer.ContainerType(r.work.Order.Destination.Type)
+	checker := r.engine.share.Checker()
+	defer checker.Close()
+	for _, item := range result.Items {
+		found, err := r.checkFile(checker, item.Published, into)
+		if err != nil {
+			return classify(err)
+		}
+		file := importer.File{Path: found.resolved, Name: item.Name}
+		if item.Import != item.Published {
+			if file.Copy = item.Import; !below(file.Copy, asked.Temp) {
+				return order.Errorf(order.Invalid, "What %q was converted into is not where it should be: retry the order.", f.Path)
+			}
+		}
+		files, parent = append(files, file), above(parent, found.resolved)
+	}
+	r.note(func(*converting) { r.progress(ctx, "importing") })
+	var results []importer.Result
+	err := within(ctx, "importing", r.engine.config.ImportTimeout, func(ctx context.Context) (err error) {
+		results, err = r.ask(ctx, files, parent)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	failpoint.Hit(failpoint.Imported)
+	var folders []string
+	for i := range results {
+		folders = append(folders, results[i].Folders...)
+	}
+	err = redirectLastly(ctx, folders, result.Moves)
+	failpoint.Hit(failpoint.Redirected)
+	for i := range results {
+		made := &results[i]
+		if made.Err != nil {
+			return classify(made.Err)
+		}
+		f.Filesets, f.Images, f.Plates = append(f.Filesets, made.Filesets...), append(f.Images, made.Images...), append(f.Plates, made.Plates...)
+	}
+	if err != nil {
+		return err
+	}
+	r.log.InfoContext(ctx, "imported", slog.String("path", f.Path), slog.Any("filesets", f.Filesets))
+	return nil
+}
+
+// redirectTime bounds the redirection of links.
+const redirectTime = time.Minute
+
+// redirectLastly redirects also when the order is cancelled meanwhile.
+func redirectLastly(ctx context.Context, folders []string, moves []preprocess.Move) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), redirectTime)
+	defer cancel()
+	return redirect(ctx, folders, moves)
+}
+
+// redirect has all links in folders lead to where what was converted stays. One that
+// cannot be redirected does not stop those in other folders.
+func redirect(ctx context.Context, folders []string, moves []preprocess.Move) error {
+	var fault error
+	for _, folder := range folders {
+		if _, err := preprocess.Redirect(ctx, folder, moves); err != nil {
+			fault = converterFault(ctx, err)
+		}
+	}
+	return fault
+}
+
+// settle has the links of all that an order has imported lead to where what was converted
+// stays. A run that imported it may not have come to that, nor to noting the import.
+func (e *Engine) settle(ctx context.Context, uuid string) error {
+	kept, err := e.store.ConversionResults(ctx, uuid)
+	if err != nil || len(kept) == 0 {
+		return unsaved(err)
+	}
+	var moves []preprocess.Move
+	for _, text := range kept {
+		var result preprocess.Result
+		if err := json.Unmarshal([]byte(text), &result); err != nil {
+			return fmt.Errorf("reading a conversion of order %s: %w", uuid, err)
+		}
+		moves = append(moves, result.Moves...)
+	}
+	folders, err := e.backend.Folders(ctx, uuid)
+	if err != nil {
+		return fmt.Errorf("looking for links of order %s: %w", uuid, err)
+	}
+	return redirect(ctx, folders, moves)
+}

@@ -1,0 +1,126 @@
+package tracking
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"biomero-importer/agent/failpoint"
+)
+
+// ErrRowLocked says that the order's stage cannot be written for now: another client
+// keeps the row of its converter locked, which stages refer to.
+var ErrRowLocked = errors.New("another client of the database keeps the order's row in imports_preprocessing locked")
+
+// grip is what hold a run has of its order.
+type grip int
+
+const (
+	lost   grip = iota // the order is somebody else's
+	locked             // it is the run's, and nobody can write its stage
+	held
+)
+
+func (g grip) err() error {
+	switch g {
+	case lost:
+		return ErrNotMine
+	case locked:
+		return ErrRowLocked
+	default:
+		return nil
+	}
+}
+
+// grippedOf and gripped stand around runs n and lock those that still hold their
+// order, in one order: two that wait for each other would wait for ever. Whether a
+// row that its stage refers to is free is found out without waiting for it, since
+// others would wait too.
+const (
+	grippedOf = `
+    SELECT n.*, o.import_id, o.first, o.free FROM (SELECT * FROM`
+	gripped = ` ORDER BY uuid) n
+    CROSS JOIN LATERAL (
+        SELECT o.import_id, o.started_at IS NULL AS first, NOT EXISTS (
+            SELECT FROM public.imports p JOIN public.imports_preprocessing c ON c.id = p.preprocessing_id
+            WHERE p.id = o.import_id AND NOT EXISTS (
+                SELECT FROM public.imports_preprocessing l WHERE l.id = c.id FOR KEY SHARE SKIP LOCKED)) AS free
+        FROM importer.orders o
+        WHERE o.uuid = n.uuid AND o.run = n.run AND o.agent = n.agent AND o.state = 'running' FOR UPDATE) o`
+)
+
+// collectGrips reads which of the runs, by number, hold their orders.
+func collectGrips(rows pgx.Rows, grips []grip) error {
+	var nth int
+	var free bool
+	_, err := pgx.ForEachRow(rows, []any{&nth, &free}, func() error {
+		grips[nth-1] = locked
+		if free {
+			grips[nth-1] = held
+		}
+		return nil
+	})
+	return err
+}
+
+// beginRuns notes that workers have begun with orders, and writes the stage of those
+// that nobody began with before.
+const beginRuns = `
+WITH mine AS MATERIALIZED (` + grippedOf + `
+    unnest($1::text[], $2::bigint[], $3::text[], $4::text[]) WITH ORDINALITY AS n (uuid, run, agent, names, nth)` + gripped + `
+), begun AS (
+    UPDATE importer.orders o SET begun = true, started_at = coalesce(o.started_at, clock_timestamp())
+    FROM mine WHERE o.uuid = mine.uuid AND mine.free
+), staged AS (` + appendStagesOf + `(SELECT *, 'Import Started' AS stage, NULL AS description FROM mine WHERE first AND free) n` + repeatedRow + `
+)
+SELECT nth, free FROM mine`
+
+// dateRows dates the rows that clients left without a date: these sort before every
+// stage of their order. Those that wait keep their place; one that its client still
+// changes is left for the order's end.
+const dateRows = `UPDATE public.imports SET "timestamp" = clock_timestamp() WHERE id IN (
+    SELECT id FROM public.imports p WHERE uuid = ANY ($1) AND "timestamp" IS NULL
+      AND NOT EXISTS (SELECT FROM importer.inbox i WHERE i.uuid = p.uuid AND i.import_id = p.id) FOR UPDATE SKIP LOCKED)`
+
+// maxBegun bounds the orders that one transaction begins. Between two of these more of
+// them gather: a worker goes on meanwhile.
+const (
+	maxBegun          = 100
+	restBetweenBegins = 4 * time.Millisecond
+)
+
+// Begin notes that a worker has begun with an order, and writes the stage the first
+// time. Orders that are begun at the same time share a transaction. ErrNotMine: somebody
+// else has the order by now; ErrRowLocked: nobody can write of it for now.
+func (s *Store) Begin(ctx context.Context, w *Work) error {
+	g, err := s.beginning.Do(ctx, w)
+	if err == nil {
+		err = g.err()
+	}
+	if err != nil && !errors.Is(err, ErrNotMine) {
+		return fmt.Errorf("beginning order %s: %w", w.Job.UUID, err)
+	}
+	return err
+}
+
+func (s *Store) begin(ctx context.Context, works []*Work) ([]grip, error) {
+	n := len(works)
+	uuids, runs, agents, names := make([]string, n), make([]int64, n), make([]string, n), make([]*string, n)
+	for i, w := range works {
+		uuids[i], runs[i], agents[i], names[i] = w.Job.UUID, w.Job.Run, w.Job.Agent, w.Names
+	}
+	grips := make([]grip, n)
+	batch := &pgx.Batch{}
+	batch.Queue(lazyCommit)
+	batch.Queue(dateRows, uuids) // before the stage
+	batch.Queue(beginRuns, uuids, runs, agents, names).Query(func(rows pgx.Rows) error { return collectGrips(rows, grips) })
+	// Of orders that belong to somebody else this says nothing that is not so.
+	batch.Queue(report, uuids)
+	failpoint.Hit(failpoint.Beginning)
+	err := s.pool.SendBatch(ctx, batch).Close()
+	failpoint.Hit(failpoint.Begun)
+	return grips, err
+}
