@@ -42,6 +42,9 @@ type File struct {
 	Name string // of the image or plate; its base name if empty
 }
 
+// Pair is a key and its value, as they are attached to what an import makes.
+type Pair struct{ Key, Value string }
+
 // Result is what became of one file or folder of a request.
 type Result struct {
 	Filesets []int64
