@@ -1,4 +1,4 @@
-// Package importer holds what an in-place import asks for and gives back, and
-// what a path on the share may be. Its sub-packages are the backends that
-// carry imports out.
+// Package importer holds what an in-place import asks for and gives back, what a
+// path on the share may be, and what a table of metadata says. Its sub-packages
+// are the backends that carry imports out.
 package importer
