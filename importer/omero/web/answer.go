@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"html"
 	"io"
 	"mime"
 	"net/http"
@@ -106,7 +107,7 @@ func (a answer) judge(r request) error {
 		return r.unavailable("it has too many requests")
 	}
 	if a.message != "" {
-		return r.unavailable(fmt.Sprintf("status %d: %s", a.status, a.talk.clean(sentence(a.message))))
+		return r.unavailable(fmt.Sprintf("status %d: %s", a.status, a.talk.quote(a.message)))
 	}
 	return r.unavailable("its answer is an error " + a.shape())
 }
@@ -140,7 +141,7 @@ func (a answer) permanent(r request) bool {
 // refused is the error for what OMERO will not do.
 func (a answer) refused(r request, kind string) error {
 	e := &importer.Error{Err: fmt.Errorf("%s: its answer is an error %s %s", r.what, a.shape(), kind)}
-	why := a.talk.clean(sentence(a.message))
+	why := a.talk.quote(a.message)
 	switch {
 	case a.status == http.StatusNotFound:
 		e.Err = fmt.Errorf("%s: %w", r.what, model.ErrNotFound)
@@ -208,6 +209,9 @@ func sentence(message string) string {
 	return string(line)
 }
 
+// quote makes one line of a message, without secrets. What is cut off may be the rest of one.
+func (t *talk) quote(message string) string { return sentence(t.clean(message)) }
+
 // clean removes secrets from a text of the server.
 func (t *talk) clean(text string) string {
 	t.mu.Lock()
@@ -223,8 +227,10 @@ func (t *talk) hide(secrets ...string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, secret := range secrets {
-		if secret != "" && !slices.Contains(t.hidden, secret) {
-			t.hidden = append(t.hidden, secret)
+		for _, form := range []string{secret, url.QueryEscape(secret), url.PathEscape(secret), html.EscapeString(secret)} {
+			if form != "" && !slices.Contains(t.hidden, form) {
+				t.hidden = append(t.hidden, form)
+			}
 		}
 	}
 	// One may be a part of another.

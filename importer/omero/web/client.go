@@ -72,7 +72,7 @@ func (c *Client) login(ctx context.Context, t *talk) (identity, error) {
 		return identity{}, err
 	}
 	if a.status == http.StatusForbidden && a.message != "" && !a.badToken() {
-		detail := t.clean(sentence(a.message))
+		detail := t.quote(a.message)
 		// The same status says that OMERO.web has no server to ask.
 		if strings.HasPrefix(detail, "Server is not responding") || strings.HasPrefix(detail, "Client version does not match") {
 			return identity{}, r.unavailable(detail)

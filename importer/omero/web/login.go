@@ -75,7 +75,7 @@ func (t *talk) su(ctx context.Context, user string) error {
 	if err != nil {
 		return err
 	}
-	detail := t.clean(sentence(a.message))
+	detail := t.quote(a.message)
 	switch {
 	case a.status == http.StatusNotFound:
 		// The page hides from all but administrators.
@@ -128,7 +128,7 @@ func (s *Session) member(ctx context.Context, who identity, group string) (int64
 	if who.GroupName == group {
 		return who.GroupID, nil
 	}
-	groups, err := s.list(ctx, "list the groups of "+s.talk.user,
+	groups, err := s.list(ctx, "list the groups",
 		fmt.Sprintf("/api/v0/m/experimenters/%d/experimentergroups/", who.UserID), nil)
 	if err != nil {
 		return 0, err

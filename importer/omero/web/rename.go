@@ -37,7 +37,7 @@ func (s *Session) rename(ctx context.Context, n model.Naming) error {
 		return nil
 	case "true":
 		return &importer.Error{
-			Reason: fmt.Sprintf("OMERO refused to %s %q: %s", r.what, n.Name, s.talk.clean(plain(said.Errors))),
+			Reason: fmt.Sprintf("OMERO refused to %s %q: %s", r.what, n.Name, s.talk.remarks(said.Errors)),
 			Err:    fmt.Errorf("%s: it is not valid", r.what),
 		}
 	}
@@ -46,11 +46,11 @@ func (s *Session) rename(ctx context.Context, n model.Naming) error {
 
 var tags = regexp.MustCompile(`<[^>]*>`)
 
-// plain returns the text of the remarks on a form.
-func plain(errors map[string]any) string {
+// remarks returns the text of what OMERO.web has to say of a form.
+func (t *talk) remarks(fields map[string]any) string {
 	var all []string
-	for _, e := range errors {
-		all = append(all, sentence(html.UnescapeString(tags.ReplaceAllString(fmt.Sprint(e), " "))))
+	for _, f := range fields {
+		all = append(all, t.quote(html.UnescapeString(tags.ReplaceAllString(fmt.Sprint(f), " "))))
 	}
 	if len(all) == 0 {
 		return "it does not say why."

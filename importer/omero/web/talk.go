@@ -42,7 +42,6 @@ func (c *Client) talk() *talk {
 	jar, _ := cookiejar.New(nil) // it never fails
 	t := &talk{
 		base: c.base, user: c.config.User, timeout: c.config.Timeout, log: c.log,
-		hidden: []string{c.config.Password},
 		http: &http.Client{
 			Jar:     jar,
 			Timeout: c.config.Timeout,
@@ -59,6 +58,7 @@ func (c *Client) talk() *talk {
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 	}
+	t.hide(c.config.Password)
 	t.careful, t.free = c.pace.client(t.http, false, t.log), c.pace.client(t.http, true, t.log)
 	return t
 }
@@ -166,6 +166,9 @@ func (t *talk) failed(ctx context.Context, r request, err error) error {
 	}
 	if outer := (*url.Error)(nil); errors.As(err, &outer) {
 		err = outer.Err // what and where is known
+	}
+	if text := err.Error(); t.clean(text) != text {
+		err = errors.New(t.clean(text))
 	}
 	if untrusted(err) {
 		return fmt.Errorf("%s: %w: its certificate is not trusted; name the authority's certificates in the settings: %w",
