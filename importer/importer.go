@@ -1,5 +1,10 @@
 package importer
 
+import (
+	"errors"
+	"log/slog"
+)
+
 // ContainerType names what receives images: a Dataset takes single images, a
 // Screen takes plates.
 type ContainerType string
@@ -19,16 +24,29 @@ type Container struct {
 	Name    string
 }
 
-// Request asks for files to be imported in place, as User of Group.
-type Request struct {
-	Order     string // the order's UUID: a repeated request with it imports nothing twice
+// Order is what a backend knows of an order: its files are imported as User of Group.
+type Order struct {
+	UUID      string // a repeated request with it imports nothing twice
 	Round     int64  // changes when all of the order is to be imported anew
+	Mark      string // what Prepare returned in this round first; empty if it did not yet
 	Group     string
 	User      string
 	Type      ContainerType
 	Container int64
-	Files     []File
-	Parent    string // a folder that all files are in
+}
+
+// Request asks for files to be imported in place.
+type Request struct {
+	Order
+
+	Files  []File
+	Parent string // a folder that all files are in
+	// Describe tells what is to be attached to all that comes of a file, by its place in
+	// Files.
+	Describe func(file int) ([]Pair, error)
+	// Progress is told how many of the files are imported, now and then.
+	Progress func(done int)
+	Log      *slog.Logger // of the order
 }
 
 // File is a file or folder to be imported. Its paths are absolute and clean.
@@ -56,6 +74,10 @@ type Result struct {
 	// the cause is the file's own.
 	Err error
 }
+
+// ErrUnavailable says that what a backend imports into does not answer. It says nothing
+// of the request.
+var ErrUnavailable = errors.New("the image database is not available")
 
 // Error is a failure that repeating the request unchanged will not mend.
 // Reason is one sentence for the person who asked.

@@ -27,7 +27,7 @@ func (r *run) convertFiles(ctx context.Context) error {
 		return errCrowded
 	}
 	if r.work.Job.Run > 1 {
-		err := r.engine.settle(ctx, r.work.Order.UUID)
+		err := r.engine.settle(ctx, r.work.Order.UUID, r.self)
 		if err != nil && passes(err) {
 			return err
 		}

@@ -67,7 +67,7 @@ func TestEngine_redirectsWhatWasImportedWhenItIsCancelled(t *testing.T) {
 			f := newFixture(t)
 			b := f.around(func(ctx context.Context, req importer.Request, imp func() ([]importer.Result, error)) ([]importer.Result, error) {
 				results, err := imp()
-				if cancelled := f.store.Cancel(context.WithoutCancel(ctx), req.Order); cancelled != nil {
+				if cancelled := f.store.Cancel(context.WithoutCancel(ctx), req.UUID); cancelled != nil {
 					return nil, cancelled
 				}
 				<-ctx.Done()

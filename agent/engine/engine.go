@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,6 +26,7 @@ type Config struct {
 	FirstWait       time.Duration // the pause after the first such; each later one is five times as long, up to 40 minutes
 	CheckTimeout    time.Duration // for checking an order's files
 	ImportTimeout   time.Duration // for importing a batch of files
+	Batch           int           // files that are imported between two checkpoints; 0 for 500
 	SpoolDir        string        // a folder for long lists of files while their orders are carried out
 	ShutdownTimeout time.Duration // how long running orders may go on once Run's context ends
 	Conversions     Conversions
@@ -33,9 +35,15 @@ type Config struct {
 // Backend imports files. A request repeated with the same order imports
 // nothing twice.
 type Backend interface {
+	// Prepare finds out, before anything is made, whether the order's user may import into
+	// its destination. The mark that it returns the first time is given back later, when the
+	// order is gone on with.
+	Prepare(ctx context.Context, o importer.Order) (mark string, err error)
 	Import(ctx context.Context, req importer.Request) ([]importer.Result, error)
 	// Folders hold the links of all that an order has imported.
-	Folders(ctx context.Context, order string) ([]string, error)
+	Folders(ctx context.Context, o importer.Order) ([]string, error)
+	// Done releases what the others hold for an order. They may be called again.
+	Done(ctx context.Context, uuid string)
 }
 
 // OrderLog opens the log of one order.
@@ -62,6 +70,7 @@ type Engine struct {
 
 // New makes an engine; Run starts it.
 func New(c Config, store *tracking.Store, share *importer.Share, backend Backend, orderLog OrderLog, log *slog.Logger) *Engine {
+	c.Batch = cmp.Or(c.Batch, batchSize)
 	return &Engine{
 		config: c, store: store, share: share, backend: backend, orderLog: orderLog, log: log,
 		abort: make(chan struct{}), converting: make(chan struct{}, c.Conversions.Workers), aside: make(chan struct{}, asideFactor*c.Conversions.Workers),

@@ -30,14 +30,29 @@ func TestMain(m *testing.M) {
 	}))
 }
 
-// backend lets a test decide what an import does; nil imports for real.
-type backend func(ctx context.Context, req importer.Request) ([]importer.Result, error)
+// deciding lets a test decide what an import does.
+type deciding struct {
+	nothing
 
-func (b backend) Import(ctx context.Context, req importer.Request) ([]importer.Result, error) {
-	return b(ctx, req)
+	imports func(ctx context.Context, req importer.Request) ([]importer.Result, error)
 }
 
-func (b backend) Folders(context.Context, string) ([]string, error) { return nil, nil }
+func (d deciding) Import(ctx context.Context, req importer.Request) ([]importer.Result, error) {
+	return d.imports(ctx, req)
+}
+
+func backend(imports func(ctx context.Context, req importer.Request) ([]importer.Result, error)) engine.Backend {
+	return deciding{imports: imports}
+}
+
+// nothing is what a backend does besides imports that needs nothing.
+type nothing struct{}
+
+func (nothing) Prepare(context.Context, importer.Order) (string, error) { return "", nil }
+
+func (nothing) Folders(context.Context, importer.Order) ([]string, error) { return nil, nil }
+
+func (nothing) Done(context.Context, string) {}
 
 // imported is what a backend says when all went well.
 func imported(req importer.Request) []importer.Result {
@@ -364,7 +379,7 @@ func TestEngine_twoOnOneDatabaseRunEachOrderOnce(t *testing.T) {
 	count := backend(func(_ context.Context, req importer.Request) ([]importer.Result, error) {
 		mu.Lock()
 		defer mu.Unlock()
-		runs[req.Order]++
+		runs[req.UUID]++
 		return imported(req), nil
 	})
 	f.start(engine.Config{}, count)
@@ -386,6 +401,8 @@ func TestEngine_twoOnOneDatabaseRunEachOrderOnce(t *testing.T) {
 
 // blocking is a backend that waits until it is released or cancelled.
 type blocking struct {
+	nothing
+
 	begun   chan struct{}
 	release chan struct{}
 }
@@ -399,8 +416,6 @@ func (b *blocking) Import(ctx context.Context, req importer.Request) ([]importer
 		return nil, ctx.Err()
 	}
 }
-
-func (*blocking) Folders(context.Context, string) ([]string, error) { return nil, nil }
 
 func newBlocking() *blocking {
 	return &blocking{begun: make(chan struct{}, 10), release: make(chan struct{})}

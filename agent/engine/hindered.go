@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"biomero-importer/agent/tracking"
+	"biomero-importer/importer"
 	"biomero-importer/preprocess"
 )
 
@@ -31,6 +32,7 @@ var hindrances = []hindrance{
 	{errUnlisted, time.Minute, "The importer has no room for lists of files in its state_dir."},
 	{errCrowded, time.Minute, "All converters are at work for other orders."},
 	{preprocess.ErrUnavailable, 30 * time.Second, "Podman, which is to convert the order's files, is not available."},
+	{importer.ErrUnavailable, 30 * time.Second, "OMERO, which the order's files are to be imported into, is not available."},
 	{preprocess.ErrBusy, 5 * time.Second, "Another agent is still at work on the order's files."},
 }
 

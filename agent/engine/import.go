@@ -12,7 +12,8 @@ import (
 	"biomero-importer/importer"
 )
 
-// batchSize is how many files are imported between two checkpoints.
+// batchSize is how many files are imported between two checkpoints, unless the backend is
+// better off with another number.
 const batchSize = 500
 
 // importFiles imports what is not imported yet, a batch at a time. Files that
@@ -21,7 +22,7 @@ func (r *run) importFiles(ctx context.Context) error {
 	var passing error
 	saved := func() error { return nil }
 	defer func() { _ = saved() }() // a crash waits for it too
-	for batch, err := range batches(r.todo, batchSize) {
+	for batch, err := range batches(r.todo, r.engine.config.Batch) {
 		if err != nil {
 			return err
 		}
@@ -71,7 +72,7 @@ func (r *run) importBatch(ctx context.Context, batch []entry) error {
 	for i := range batch {
 		files[i].Path = batch[i].resolved
 	}
-	results, err := r.ask(ctx, files, r.above)
+	results, err := r.ask(ctx, files, r.above, func(i int) ([]importer.Pair, error) { return r.describe(ctx, batch[i].path, nil) })
 	if err != nil {
 		return err
 	}
@@ -97,12 +98,10 @@ func (r *run) importBatch(ctx context.Context, batch []entry) error {
 }
 
 // ask has the backend import files for the order, and returns a result for each.
-func (r *run) ask(ctx context.Context, files []importer.File, parent string) ([]importer.Result, error) {
-	o := &r.work.Order
+func (r *run) ask(ctx context.Context, files []importer.File, parent string, describe func(int) ([]importer.Pair, error)) ([]importer.Result, error) {
 	results, err := r.engine.backend.Import(ctx, importer.Request{
-		Order: o.UUID, Round: r.work.Round, Group: o.Group, User: o.User,
-		Type: importer.ContainerType(o.Destination.Type), Container: o.Destination.ID,
-		Files: files, Parent: parent,
+		Order: target(r.work), Files: files, Parent: parent, Describe: describe,
+		Progress: func(done int) { r.note(func(*converting) { r.progressWith(ctx, "importing", done) }) }, Log: r.log,
 	})
 	if err == nil && len(results) != len(files) {
 		err = errNoResult
@@ -124,6 +123,9 @@ var errNoResult = errors.New("the import reported no image and no plate")
 // classify turns a backend's error into one of ours: its *Error is the
 // request's fault, anything else may pass.
 func classify(err error) error {
+	if _, ours := errors.AsType[*order.Error](err); ours || hindered(err) != nil {
+		return err
+	}
 	if fault, ok := errors.AsType[*importer.Error](err); ok {
 		return &order.Error{Class: order.Invalid, Reason: fault.Reason, Err: fault.Err}
 	}

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"biomero-importer/agent/tracking"
 	"biomero-importer/preprocess"
 )
 
@@ -43,7 +44,9 @@ func (e *Engine) inUse(ctx context.Context, uuid string) (bool, error) {
 	if atWork || err != nil {
 		return atWork, err
 	}
-	if err := e.settle(ctx, uuid); err != nil {
+	err = e.settle(ctx, uuid, func() (*tracking.Work, error) { return e.store.Look(ctx, uuid) })
+	e.leave(ctx, uuid)
+	if err != nil {
 		e.log.WarnContext(ctx, "links to temporary copies stay for now", slog.String("order", uuid), slog.Any("error", err))
 		return true, ctx.Err()
 	}
@@ -68,7 +71,7 @@ func (r *run) discard(ctx context.Context) {
 	defer cancel()
 	err := c.Converter.Remove(ctx, uuid)
 	if err == nil {
-		err = r.engine.settle(ctx, uuid)
+		err = r.engine.settle(ctx, uuid, r.self)
 	}
 	if err == nil {
 		err = preprocess.Sweep(ctx, c.Temp, func(_ context.Context, order string) (bool, error) { return order != uuid, nil })

@@ -39,7 +39,7 @@ func (r *run) importConverted(ctx context.Context, f *tracking.File, asked prepr
 	r.note(func(*converting) { r.progress(ctx, "importing") })
 	var results []importer.Result
 	err := within(ctx, "importing", r.engine.config.ImportTimeout, func(ctx context.Context) (err error) {
-		results, err = r.ask(ctx, files, parent)
+		results, err = r.ask(ctx, files, parent, func(i int) ([]importer.Pair, error) { return r.describe(ctx, f.Path, &result.Items[i]) })
 		return err
 	})
 	if err != nil {
@@ -89,8 +89,9 @@ func redirect(ctx context.Context, folders []string, moves []preprocess.Move) er
 }
 
 // settle has the links of all that an order has imported lead to where what was converted
-// stays. A run that imported it may not have come to that, nor to noting the import.
-func (e *Engine) settle(ctx context.Context, uuid string) error {
+// stays. A run that imported it may not have come to that, nor to noting the import. look
+// returns the order.
+func (e *Engine) settle(ctx context.Context, uuid string, look func() (*tracking.Work, error)) error {
 	kept, err := e.store.ConversionResults(ctx, uuid)
 	if err != nil || len(kept) == 0 {
 		return unsaved(err)
@@ -103,7 +104,11 @@ func (e *Engine) settle(ctx context.Context, uuid string) error {
 		}
 		moves = append(moves, result.Moves...)
 	}
-	folders, err := e.backend.Folders(ctx, uuid)
+	work, err := look()
+	if err != nil {
+		return err
+	}
+	folders, err := e.backend.Folders(ctx, target(work))
 	if err != nil {
 		return fmt.Errorf("looking for links of order %s: %w", uuid, err)
 	}

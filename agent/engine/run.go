@@ -40,11 +40,12 @@ type run struct {
 	todo   *spool.List // entries, once the files are checked
 	above  string      // the nearest folder that holds all of these
 
-	importing  sync.Mutex // of imports, while several files are converted
-	mu         sync.Mutex // of what follows, and of unsaved, meanwhile
-	tally      tally
-	converting converting
-	budget     budget
+	importing   sync.Mutex // of imports, while several files are converted
+	mu          sync.Mutex // of what follows, and of unsaved, meanwhile
+	tally       tally
+	description description
+	converting  converting
+	budget      budget
 }
 
 // carryOut does all that is to be done with an order that was taken up. Whatever
@@ -58,6 +59,7 @@ func (e *Engine) carryOut(ctx context.Context, work *tracking.Work, free func())
 		converting: converting{parts: map[int]int64{}},
 	}
 	defer func() { _ = errors.Join(r.listed.Close(), r.todo.Close()) }()
+	defer e.leave(ctx, work.Job.UUID)
 	r.begin(ctx) // before a slow disk lets later orders pass
 	log, closeLog, err := e.orderLog(work.Job.UUID)
 	if err != nil {
@@ -88,6 +90,9 @@ func (e *Engine) carryOut(ctx context.Context, work *tracking.Work, free func())
 		r.putBack(ctx, wait, true, "The import did not succeed, for a reason that may pass; it is tried again.")
 	}
 }
+
+// self is the order that is carried out.
+func (r *run) self() (*tracking.Work, error) { return r.work, nil }
 
 // putBack lets whoever is free resume the order. As long as this agent has its lock,
 // nobody else could find out that it does not work on the order any more; so it
@@ -198,6 +203,11 @@ func (r *run) steps(ctx context.Context) error {
 		return err
 	}
 	failpoint.Hit(failpoint.Checked)
+	if r.todo.Len() > 0 {
+		if err := r.prepare(ctx); err != nil {
+			return err
+		}
+	}
 	if r.work.Order.Converter != nil {
 		return r.convertFiles(ctx)
 	}

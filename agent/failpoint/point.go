@@ -13,6 +13,7 @@ const (
 	Beginning  Point = "beginning"  // orders are about to be marked as started
 	Begun      Point = "begun"      // they are
 	Checked    Point = "checked"    // an order's files can be imported
+	Prepared   Point = "prepared"   // the backend says that an order can be imported, and its mark is saved
 	Converting Point = "converting" // a converter is about to run
 	Started    Point = "started"    // its container is about to start, and the stage is written
 	Made       Point = "made"       // it has ended well, and nobody knows of it yet

@@ -13,7 +13,7 @@ const newRound = `
 WITH forgotten AS (DELETE FROM importer.files WHERE order_uuid = $1)
 INSERT INTO importer.orders AS o (uuid, import_id, attempt, state, round)
 VALUES ($1, $2, 0, 'failed', (1000000 * extract(epoch FROM clock_timestamp()))::bigint)
-ON CONFLICT (uuid) DO UPDATE SET round = greatest(o.round + 1, excluded.round)`
+ON CONFLICT (uuid) DO UPDATE SET round = greatest(o.round + 1, excluded.round), mark = ''`
 
 // Retry asks for another attempt at an order that has ended, by a new pending
 // row; with all, also of its files that were imported. An unknown or unfinished

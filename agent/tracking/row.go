@@ -37,6 +37,7 @@ func (r *pendingRow) decode(uuid string) (w Written) {
 		return w
 	}
 	w.Order.Group, w.Order.User, w.Order.Description = *r.group, *r.user, r.description
+	w.ConverterID = r.converter
 	var err error
 	if w.Long = r.files == nil; !w.Long {
 		if w.Order.Files, err = order.DecodePaths(*r.files); err != nil {

@@ -18,7 +18,7 @@ type Job struct {
 }
 
 // pendingColumns are of an order o, and what its client wrote.
-const pendingColumns = `o.uuid, o.run, o.attempt, o.crashes, o.tries, o.cancelled, o.round, ` + writtenColumns
+const pendingColumns = `o.uuid, o.run, o.attempt, o.crashes, o.tries, o.cancelled, o.round, o.mark, ` + writtenColumns
 
 // writtenColumns are of the row p that an order was made from, which may be gone, and
 // of that row's converter c. Long lists of files are read later, by EachPath.
@@ -167,15 +167,16 @@ func collectWorks(rows pgx.Rows, agent string) (works []*Work, seen bool, err er
 	var run, round *int64
 	var attempt, crashes, tries *int
 	var cancelled *bool
+	var mark *string
 	var row pendingRow
-	into := []any{&uuid, &run, &attempt, &crashes, &tries, &cancelled, &round}
+	into := []any{&uuid, &run, &attempt, &crashes, &tries, &cancelled, &round, &mark}
 	_, err = pgx.ForEachRow(rows, append(into, row.written()...), func() error {
 		seen = true
 		if uuid == nil {
 			return nil
 		}
 		w := &Work{Written: row.decode(*uuid), Job: Job{UUID: *uuid, Run: *run, Agent: agent}, row: row.id}
-		w.Attempt, w.Crashes, w.Tries, w.Cancelled, w.Round = *attempt, *crashes, *tries, *cancelled, *round
+		w.Attempt, w.Crashes, w.Tries, w.Cancelled, w.Round, w.Mark = *attempt, *crashes, *tries, *cancelled, *round, *mark
 		works = append(works, w)
 		return nil
 	})

@@ -53,6 +53,8 @@ type Work struct {
 	// Round tells when all of the order was asked for anew: what it imported before
 	// that does not count.
 	Round int64
+	// Mark is what the backend said when the round was prepared first.
+	Mark string
 	// Cancelled is set of one that is only to be ended.
 	Cancelled bool
 	// Resumed is set of one that was taken up before, in the same attempt.
@@ -66,8 +68,12 @@ type Written struct {
 	// Order has no Files where Long is set: EachPath tells them.
 	Order order.Order
 	Long  bool
-	// Names is the column file_names, once the files are known.
+	// Names is the column file_names, once the files are known; Ends are the first two of
+	// the files, and the last.
 	Names *string
+	Ends  []string
+	// ConverterID is the row that describes the converter, in imports_preprocessing.
+	ConverterID *int64
 	// Target says for whom and where to files are imported.
 	Target string
 	// Options is import_options as the client wrote it.
@@ -163,7 +169,7 @@ func (s *Store) eachPath(ctx context.Context, w *Work, each func(path string) er
 		return each(path)
 	})
 	if err == nil {
-		w.Names = shortNames(ends)
+		w.Names, w.Ends = shortNames(ends), ends
 	}
 	return err
 }

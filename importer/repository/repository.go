@@ -119,9 +119,17 @@ func (r *Repository) Import(ctx context.Context, req importer.Request) ([]import
 	return results, nil
 }
 
+// Prepare does nothing: here everybody may import into everything.
+func (r *Repository) Prepare(context.Context, importer.Order) (mark string, err error) {
+	return "", nil
+}
+
+// Done does nothing: an order holds nothing here.
+func (r *Repository) Done(context.Context, string) {}
+
 // Folders hold the links of all that an order has imported.
-func (r *Repository) Folders(ctx context.Context, order string) (folders []string, err error) {
-	links, err := r.catalog.Links(ctx, order)
+func (r *Repository) Folders(ctx context.Context, order importer.Order) (folders []string, err error) {
+	links, err := r.catalog.Links(ctx, order.UUID)
 	if err != nil {
 		return nil, err
 	}
@@ -161,7 +169,7 @@ func (r *Repository) record(ctx context.Context, req importer.Request, sources [
 			return nil, err
 		}
 		filesets, err := r.catalog.Record(ctx, Import{
-			Order: req.Order, Round: req.Round, User: req.User, UserID: user, Group: req.Group, Type: req.Type, Container: req.Container,
+			Order: req.UUID, Round: req.Round, User: req.User, UserID: user, Group: req.Group, Type: req.Type, Container: req.Container,
 			Prefix:  fmt.Sprintf("%s_%d/%s", sanitise(req.User), user, r.moment()),
 			Sources: sources,
 		})

@@ -128,7 +128,9 @@ func (f fixture) request(order string, files ...string) importer.Request {
 	for _, file := range files {
 		list = append(list, importer.File{Path: file})
 	}
-	return importer.Request{Order: order, User: "ada", Group: "Demo", Type: importer.Dataset, Container: 1, Files: list, Parent: f.data}
+	return importer.Request{
+		Order: importer.Order{UUID: order, User: "ada", Group: "Demo", Type: importer.Dataset, Container: 1}, Files: list, Parent: f.data,
+	}
 }
 
 func TestImport_links_files_at_the_template_path(t *testing.T) {
@@ -337,7 +339,7 @@ func TestImport_fromATemporaryCopy(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, results[0].Err)
 		require.Len(t, results[0].Folders, 1)
-		folders, err := f.Folders(t.Context(), "o1")
+		folders, err := f.Folders(t.Context(), req.Order)
 		require.NoError(t, err)
 		require.Equal(t, results[0].Folders, folders)
 		return filepath.Join(folders[0], "out.ome.tiff")
@@ -370,7 +372,7 @@ func TestImport_fromATemporaryCopy(t *testing.T) {
 	target, err = os.Readlink(filepath.Join(results[0].Folders[0], "out.ome.tiff"))
 	require.NoError(t, err)
 	require.Equal(t, stays, target)
-	none, err := f.Folders(t.Context(), "nobody")
+	none, err := f.Folders(t.Context(), importer.Order{UUID: "nobody"})
 	require.NoError(t, err)
 	require.Empty(t, none)
 }

@@ -55,7 +55,8 @@ func carriedOut(t *testing.T) *site {
 	w := works[0]
 	require.NoError(t, store.Begin(ctx, w))
 	made, err := repo.Import(ctx, importer.Request{
-		Order: "o", User: "ada", Group: "Demo", Type: importer.Dataset, Container: 1, Parent: s.data(), Files: []importer.File{{Path: image}},
+		Order:  importer.Order{UUID: "o", User: "ada", Group: "Demo", Type: importer.Dataset, Container: 1},
+		Parent: s.data(), Files: []importer.File{{Path: image}},
 	})
 	require.NoError(t, err)
 	file := tracking.File{Path: image, State: tracking.FileImported, Filesets: made[0].Filesets, Images: made[0].Images, Target: w.Target}
