@@ -1,0 +1,2 @@
+// Package cli asks an OMERO server by its command line.
+package cli
