@@ -1,0 +1,2 @@
+// Package omerotest is a pretended OMERO server for tests.
+package omerotest

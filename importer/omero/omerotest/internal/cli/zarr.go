@@ -1,0 +1,3 @@
+package cli
+
+func (a *app) zarr() error { return nil }

@@ -1,0 +1,44 @@
+package server
+
+// What can go wrong with the command line. Where a kind may strike stands
+// behind it.
+const (
+	Refused     Kind = "refused"      // the connection is refused: login, import
+	NoSuchHost  Kind = "no such host" // login, import
+	Violation   Kind = "violation"    // a security violation: login
+	OtherLogin  Kind = "other login"  // a failure of another kind: login
+	Lost        Kind = "lost"         // Ice.ConnectionLostException: everywhere
+	TimedOut    Kind = "timed out"    // Ice.TimeoutException: everywhere
+	SessionGone Kind = "session gone" // Ice.ObjectNotExistException, and the session is closed: everywhere
+	Hang        Kind = "hang"         // stands still for Delay, or for good: everywhere
+	Crash       Kind = "crash"        // the process kills itself: everywhere
+	NoOutput    Kind = "no output"    // exit 0 and nothing on standard output: import, hql, obj
+	Garbage     Kind = "garbage"      // output that nobody can read: import, hql
+	Truncated   Kind = "truncated"    // output that ends in the middle: import, hql
+)
+
+// What can go wrong with an import in particular. In the order of their places:
+// the server records the fileset, the client links the files, the server makes
+// the images, the client prints.
+const (
+	Cleanup          Kind = "cleanup"            // exit 3 after all was imported
+	NoAccess         Kind = "no access"          // the repository cannot be seen by the client
+	NoSize           Kind = "no size"            // the data cannot be read by the server
+	DiskFull         Kind = "disk full"          // of the repository
+	CrashBeforeLink  Kind = "crash before link"  // a fileset without files or images
+	CrashAfterLink   Kind = "crash after link"   // a fileset with files, without images
+	CrashBeforePrint Kind = "crash before print" // all done, and nobody knows
+	CrashAfterPrint  Kind = "crash after print"
+	LostBeforePrint  Kind = "lost before print" // as Lost, but the fileset was imported
+)
+
+// What can go wrong with OMERO.web.
+const (
+	Error500      Kind = "500" // with an HTML page
+	BadGateway    Kind = "502"
+	TooMany       Kind = "429"            // with Retry-After: Delay
+	ToLogin       Kind = "to login"       // a redirect to the login page
+	Slow          Kind = "slow"           // answers after Delay
+	Cut           Kind = "cut"            // the connection ends without an answer
+	TruncatedJSON Kind = "truncated json" // the answer ends in the middle
+)

@@ -1,0 +1,2 @@
+// Package shlex splits lines as Python's shlex.split does.
+package shlex
