@@ -25,6 +25,7 @@ func zarrRoot(path string) string {
 // Zarr is what the metadata of a Zarr says.
 type Zarr struct {
 	Plate  bool
+	Series bool   // a folder of images, as bioformats2raw writes
 	Images int    // of the image or series, or of all wells
 	Name   string // of the image, if it has one
 }
@@ -86,7 +87,7 @@ func ReadZarr(dir string) (Zarr, error) {
 		return Zarr{Images: 1, Name: a.Name}, nil
 	case a.Layout == 3:
 		series, err := filepath.Glob(filepath.Join(dir, "[0-9]*"))
-		return Zarr{Images: len(series)}, err
+		return Zarr{Series: true, Images: len(series)}, err
 	default:
 		return Zarr{}, errors.New("neither multiscales nor plate")
 	}

@@ -55,3 +55,9 @@ func (w *World) object(kind string, id int64) (Details, bool) {
 		return Details{}, false
 	}
 }
+
+// GroupOf is the group of an object that there is.
+func (w *World) GroupOf(kind string, id int64) int64 {
+	d, _ := w.object(kind, id)
+	return d.Group
+}
