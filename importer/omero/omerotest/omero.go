@@ -22,37 +22,37 @@ type Omero struct {
 	// Host and Port are where the server listens; elsewhere is none.
 	Host, Port string
 
-	t     testing.TB
+	tb    testing.TB
 	store *server.Store
 }
 
 // New makes a server, which lasts as long as the test.
-func New(t testing.TB) *Omero {
-	t.Helper()
+func New(tb testing.TB) *Omero {
+	tb.Helper()
 	content, err := executable()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	dir := t.TempDir()
+	dir := tb.TempDir()
 	o := &Omero{
 		CLI: filepath.Join(dir, "bin", "omero"), Repository: filepath.Join(dir, "repository"),
-		Host: cli.Host, Port: cli.Port, t: t,
+		Host: cli.Host, Port: cli.Port, tb: tb,
 	}
 	for _, sub := range []string{"bin", "repository", "server"} {
 		if err := os.Mkdir(filepath.Join(dir, sub), 0o755); err != nil { //nolint:gosec // for any user
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 	}
 	if err := install(o.CLI, content); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	o.store, err = server.Open(filepath.Join(dir, "server"))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		if err := o.store.Close(); err != nil {
-			t.Error(err)
+			tb.Error(err)
 		}
 	})
 	options := server.DefaultOptions()
@@ -62,22 +62,22 @@ func New(t testing.TB) *Omero {
 }
 
 func (o *Omero) update(change func(tx *server.Tx)) {
-	o.t.Helper()
+	o.tb.Helper()
 	err := o.store.Update(func(tx *server.Tx) error {
 		change(tx)
 		return nil
 	})
 	if err != nil {
-		o.t.Fatal(err)
+		o.tb.Fatal(err)
 	}
 }
 
 // State is what there is now.
 func (o *Omero) State() State {
-	o.t.Helper()
+	o.tb.Helper()
 	var s State
 	if err := o.store.View(func(w *server.World) { s = w.State() }); err != nil {
-		o.t.Fatal(err)
+		o.tb.Fatal(err)
 	}
 	return s
 }
@@ -85,7 +85,7 @@ func (o *Omero) State() State {
 // Change changes how the server and its clients behave, from the next process or
 // request on.
 func (o *Omero) Change(change func(*Options)) {
-	o.t.Helper()
+	o.tb.Helper()
 	o.update(func(tx *server.Tx) {
 		options := tx.Options()
 		change(&options)
@@ -95,12 +95,12 @@ func (o *Omero) Change(change func(*Options)) {
 
 // Fail plans a fault. Of several the first that is due strikes.
 func (o *Omero) Fail(f Fault) {
-	o.t.Helper()
+	o.tb.Helper()
 	o.update(func(tx *server.Tx) { tx.Fail(f) })
 }
 
 // Heal ends all faults.
 func (o *Omero) Heal() {
-	o.t.Helper()
+	o.tb.Helper()
 	o.update(func(tx *server.Tx) { tx.Heal() })
 }

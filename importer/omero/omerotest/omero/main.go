@@ -30,9 +30,8 @@ func run() (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	defer store.Close() //nolint:errcheck // the process ends
 	return cli.Run(cli.Process{
 		Args: os.Args[1:], Environ: os.Environ(), Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
-		Store: store, Repository: filepath.Join(dir, "repository"),
+		Store: store, Repository: filepath.Join(dir, "repository"), Home: filepath.Join(dir, "home"),
 	}), nil
 }

@@ -201,7 +201,7 @@ func (r *run) store(a Arg, value string) error {
 		name = a.Dest
 	}
 	if a.Dest == "help" {
-		return &Help{Parser: r.Parser}
+		return &HelpError{Parser: r.Parser}
 	}
 	if a.Int {
 		if _, err := strconv.Atoi(value); err != nil {

@@ -65,10 +65,10 @@ type Error struct {
 
 func (e *Error) Error() string { return e.Message }
 
-// Help says that help was asked for.
-type Help struct{ Parser *Parser }
+// HelpError says that help was asked for.
+type HelpError struct{ Parser *Parser }
 
-func (h *Help) Error() string { return "help" }
+func (h *HelpError) Error() string { return "help" }
 
 var negative = regexp.MustCompile(`^-\d+$|^-\d*\.\d+$`)
 

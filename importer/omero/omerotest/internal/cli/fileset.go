@@ -123,9 +123,7 @@ func (j *jvm) breaks(kinds ...server.Kind) error {
 	}
 	j.broken = ice(kind)
 	if kind == server.SessionGone {
-		if err := j.gone(); err != nil {
-			j.broken = err
-		}
+		j.broken = j.gone()
 	}
 	return j.broken
 }
@@ -212,6 +210,9 @@ func zarrName(path string) string {
 // excluded reports whether an exclusion vetoes a candidate: by what was imported
 // from the same path, or under the same name.
 func (j *jvm) excluded(c *bioformats.Candidate) bool {
+	if j.exclude == nil {
+		return false
+	}
 	veto := false
 	path := clientPaths([]string{c.File})[0]
 	_ = j.Store.View(func(w *server.World) {

@@ -117,12 +117,20 @@ func (j *jvm) fromPython() error {
 		}
 	}
 	for _, o := range []struct{ dest, option string }{
-		{"c", "-c"}, {"f", "-f"},
-		{"dataset", "-d"}, {"screen", "-r"}, {"target", "-T"},
-		{"name", "-n"}, {"description", "-x"},
-		{"transfer", "--transfer"}, {"exclude", "--exclude"}, {"checksum_algorithm", "--checksum-algorithm"},
-		{"output", "--output"}, {"encrypted", "--encrypted"},
-		{"parallel_upload", "--parallel-upload"}, {"parallel_fileset", "--parallel-fileset"},
+		{"c", "-c"},
+		{"f", "-f"},
+		{"dataset", "-d"},
+		{"screen", "-r"},
+		{"target", "-T"},
+		{"name", "-n"},
+		{"description", "-x"},
+		{"transfer", "--transfer"},
+		{"exclude", "--exclude"},
+		{"checksum_algorithm", "--checksum-algorithm"},
+		{"output", "--output"},
+		{"encrypted", "--encrypted"},
+		{"parallel_upload", "--parallel-upload"},
+		{"parallel_fileset", "--parallel-fileset"},
 	} {
 		if v.Has(o.dest) {
 			if err := j.set(o.option, v.Get(o.dest)); err != nil {

@@ -164,7 +164,7 @@ func (a *app) reuse(dir sessionDir, t *attempt, last current) (bool, error) {
 
 // join joins the session of a key.
 func (a *app) join(dir sessionDir, t *attempt, key string) error {
-	joined := false
+	var joined bool
 	if stored := dir.userOf(t.server, key); stored != "" {
 		joined = a.checkAndAttach(dir, t, stored, key, false)
 	} else {

@@ -168,8 +168,7 @@ func (a *app) execute(c command, state *objState) (string, error) {
 
 // failure ends obj because the server refused to save.
 func (a *app) failure(err error, what string) error {
-	var e *server.Exception
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*server.Exception](err); ok {
 		return a.die(336, "Failed to %s - %s", what, e.Message)
 	}
 	return err

@@ -106,9 +106,9 @@ func (a *app) objNew(c command, state *objState) (string, error) {
 		return "", a.die(103, "required arguments: %s", strings.Join(missing, ", "))
 	}
 	var id int64
-	make := a.maker(kind, fields)
+	save := a.maker(kind, fields)
 	err = a.Store.Update(func(tx *server.Tx) (err error) {
-		id, err = make(tx)
+		id, err = save(tx)
 		return err
 	})
 	if err != nil {
@@ -231,9 +231,9 @@ func (a *app) objMapSet(c command) (string, error) {
 		}
 		tx.EditAnnotation(id, func(n *server.Annotation) {
 			if len(c.args) == 4 {
-				n.MapUnset(c.args[3])
+				server.MapUnset(n, c.args[3])
 			} else {
-				n.MapSet(c.args[3], c.args[4])
+				server.MapSet(n, c.args[3], c.args[4])
 			}
 		})
 		return nil

@@ -77,14 +77,16 @@ func newParser() *argparse.Parser {
 			oneOf(positional("command", argparse.Optional), "new", "update", "null", "map-get", "map-set", "get", "list-get"),
 			positional("Class", argparse.Optional),
 			positional("fields", argparse.Any))},
-		"zarr": {Prog: "omero zarr", Args: append(loginArgs(), value("zarr_output", "--output"), flag("cache", "--cache_numpy")),
+		"zarr": {
+			Prog: "omero zarr", Args: append(loginArgs(), value("zarr_output", "--output"), flag("cache", "--cache_numpy")),
 			Subs: map[string]*argparse.Parser{
 				"import": {Prog: "omero zarr import", Args: []argparse.Arg{
 					positional("uri", argparse.One),
 					value("endpoint", "--endpoint"), value("name", "--name"), flag("nosignrequest", "--nosignrequest"),
 					value("target", "--target"), value("target_by_name", "--target-by-name"),
 				}},
-			}},
+			},
+		},
 		"version": {Prog: "omero version"},
 	}
 	return top

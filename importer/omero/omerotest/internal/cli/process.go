@@ -22,6 +22,7 @@ type Process struct {
 	Stderr     io.Writer
 	Store      *server.Store
 	Repository string
+	Home       string // for what has no other place
 }
 
 // app is a process at work.
@@ -82,7 +83,7 @@ func (a *app) status(err error) int {
 		end       *exit
 		python    *uncaught
 		refused   *argparse.Error
-		help      *argparse.Help
+		help      *argparse.HelpError
 		exception *server.Exception
 	)
 	switch {

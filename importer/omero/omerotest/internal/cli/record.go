@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 
 	"biomero-importer/importer/omero/omerotest/internal/bioformats"
@@ -15,10 +16,10 @@ func (j *jvm) print(fs server.Fileset, images []server.Image, plates []server.Pl
 	j.log("INFO", "ome.formats.importer.cli.LoggingImportMonitor", "IMPORT_DONE Imported file: "+fs.ClientPaths[0])
 	imageIDs, plateIDs := make([]string, 0, len(images)), make([]string, 0, len(plates))
 	for _, i := range images {
-		imageIDs = append(imageIDs, fmt.Sprint(i.ID))
+		imageIDs = append(imageIDs, strconv.FormatInt(i.ID, 10))
 	}
 	for _, p := range plates {
-		plateIDs = append(plateIDs, fmt.Sprint(p.ID))
+		plateIDs = append(plateIDs, strconv.FormatInt(p.ID, 10))
 	}
 	kind, spoilt := j.due(server.Garbage, server.Truncated)
 	if kind == server.Garbage {

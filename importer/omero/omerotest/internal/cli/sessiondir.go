@@ -26,7 +26,7 @@ func (a *app) sessionDir() (sessionDir, error) {
 	if dir == "" {
 		base := a.getenv("OMERO_USERDIR")
 		if base == "" {
-			base = filepath.Join(a.getenv("HOME"), "omero")
+			base = filepath.Join(a.Home, "omero") // never the tester's own
 		}
 		dir = filepath.Join(base, "sessions")
 	}

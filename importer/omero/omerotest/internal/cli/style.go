@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -19,7 +20,7 @@ func style(name string, rows []hql.Row) string {
 	}
 	all := make([][]string, 0, len(rows))
 	for i, row := range rows {
-		all = append(all, append([]string{fmt.Sprint(i)}, row...))
+		all = append(all, append([]string{strconv.Itoa(i)}, row...))
 	}
 	switch name {
 	case "json":

@@ -3,6 +3,7 @@ package hql
 import (
 	"fmt"
 	"slices"
+	"strconv"
 
 	"biomero-importer/importer/omero/omerotest/internal/server"
 )
@@ -39,7 +40,7 @@ func (q Query) Run(query string) ([]Row, error) {
 
 func (q Query) sees(d server.Details) bool { return q.World.Sees(q.Actor, d, q.All) }
 
-func id(n int64) string { return fmt.Sprint(n) }
+func id(n int64) string { return strconv.FormatInt(n, 10) }
 
 // boolean is how Python prints one.
 func boolean(b bool) string {

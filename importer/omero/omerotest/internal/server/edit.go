@@ -121,7 +121,7 @@ func (tx *Tx) EditAnnotation(id int64, change func(*Annotation)) {
 // MapSet sets the first pair with a key, or adds one: the command line's
 // map-set, which therefore makes no key twice (contract, "Everything but the
 // import").
-func (a *Annotation) MapSet(key, value string) {
+func MapSet(a *Annotation, key, value string) {
 	for i := range a.Pairs {
 		if a.Pairs[i][0] == key {
 			a.Pairs[i][1] = value
@@ -132,6 +132,6 @@ func (a *Annotation) MapSet(key, value string) {
 }
 
 // MapUnset removes all pairs with a key.
-func (a *Annotation) MapUnset(key string) {
+func MapUnset(a *Annotation, key string) {
 	a.Pairs = slices.DeleteFunc(a.Pairs, func(pair [2]string) bool { return pair[0] == key })
 }

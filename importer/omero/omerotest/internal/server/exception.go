@@ -6,7 +6,7 @@ import (
 )
 
 // Exception is an error that the server tells its clients, by its class.
-type Exception struct {
+type Exception struct { //nolint:errname // as Ice calls it
 	Class   string
 	Message string
 }
@@ -18,7 +18,7 @@ const (
 	PermissionDenied  = "Glacier2.PermissionDeniedException"
 	SecurityViolation = "omero.SecurityViolation"
 	Validation        = "omero.ValidationException"
-	ApiUsage          = "omero.ApiUsageException"
+	APIUsage          = "omero.ApiUsageException"
 	RemovedSession    = "omero.RemovedSessionException"
 	ConnectionRefused = "Ice.ConnectionRefusedException"
 	DNS               = "Ice.DNSException"

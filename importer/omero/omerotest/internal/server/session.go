@@ -34,7 +34,7 @@ func (tx *Tx) SudoAs(sudoer User, name, group string) (Session, error) {
 	}
 	user, ok := tx.UserNamed(name)
 	if !ok {
-		return Session{}, exception(ApiUsage, "No such experimenter: %s", name)
+		return Session{}, exception(APIUsage, "No such experimenter: %s", name)
 	}
 	return tx.open(user, group, sudoer.Name)
 }
@@ -59,11 +59,11 @@ func (w *World) groupFor(user User, name string) (Group, error) {
 				return w.Group(m.Group), nil
 			}
 		}
-		return Group{}, exception(ApiUsage, "User %s has no default group", user.Name)
+		return Group{}, exception(APIUsage, "User %s has no default group", user.Name)
 	}
 	group, ok := w.GroupNamed(name)
 	if !ok {
-		return Group{}, exception(ApiUsage, "No such group: %s", name)
+		return Group{}, exception(APIUsage, "No such group: %s", name)
 	}
 	if _, ok := w.member(user.ID, group.ID); !ok && !user.Admin {
 		return Group{}, exception(SecurityViolation,

@@ -22,6 +22,8 @@ import (
 type Store struct {
 	mu      sync.Mutex
 	journal *os.File
+	fd      int
+	size    int64 // of the journal
 	offset  int64 // of what is not yet in world
 	world   *World
 }
@@ -32,7 +34,7 @@ func Open(dir string) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the journal: %w", err)
 	}
-	return &Store{journal: journal, world: newWorld()}, nil
+	return &Store{journal: journal, fd: int(journal.Fd()), world: newWorld()}, nil
 }
 
 // Close closes the store.
@@ -68,9 +70,8 @@ func (s *Store) Update(write func(tx *Tx) error) error {
 func (s *Store) locked(do func() error) (err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	fd := int(s.journal.Fd())
 	for {
-		err = unix.Flock(fd, unix.LOCK_EX)
+		err = unix.Flock(s.fd, unix.LOCK_EX)
 		if !errors.Is(err, unix.EINTR) {
 			break
 		}
@@ -78,7 +79,7 @@ func (s *Store) locked(do func() error) (err error) {
 	if err != nil {
 		return fmt.Errorf("locking the journal: %w", err)
 	}
-	defer func() { err = errors.Join(err, unix.Flock(fd, unix.LOCK_UN)) }()
+	defer func() { err = errors.Join(err, unix.Flock(s.fd, unix.LOCK_UN)) }()
 	if err := s.catchUp(); err != nil {
 		return err
 	}
@@ -91,10 +92,11 @@ func (s *Store) catchUp() error {
 	if err != nil {
 		return fmt.Errorf("reading the journal: %w", err)
 	}
-	if info.Size() == s.offset {
+	s.size = info.Size()
+	if s.size == s.offset {
 		return nil
 	}
-	rest := make([]byte, info.Size()-s.offset)
+	rest := make([]byte, s.size-s.offset)
 	if _, err := s.journal.ReadAt(rest, s.offset); err != nil && !errors.Is(err, io.EOF) {
 		return fmt.Errorf("reading the journal: %w", err)
 	}
@@ -123,8 +125,10 @@ func (s *Store) append(c *change) error {
 	if string(line) == "{}" {
 		return nil
 	}
-	if err := s.journal.Truncate(s.offset); err != nil {
-		return fmt.Errorf("writing the journal: %w", err)
+	if s.size > s.offset {
+		if err := s.journal.Truncate(s.offset); err != nil {
+			return fmt.Errorf("writing the journal: %w", err)
+		}
 	}
 	n, err := s.journal.WriteAt(append(line, '\n'), s.offset)
 	if err != nil {

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -41,9 +42,7 @@ func (h *Handler) strike(w *statusWriter, r *http.Request, f server.Fault) {
 func (h *Handler) truncate(w http.ResponseWriter, r *http.Request) {
 	whole := httptest.NewRecorder()
 	h.serve(whole, r)
-	for key, values := range whole.Header() {
-		w.Header()[key] = values
-	}
+	maps.Copy(w.Header(), whole.Header())
 	w.WriteHeader(whole.Code)
 	_, _ = w.Write(whole.Body.Bytes()[:whole.Body.Len()/2])
 }

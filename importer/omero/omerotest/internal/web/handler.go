@@ -2,6 +2,8 @@ package web
 
 import (
 	"encoding/json"
+	"html"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -194,7 +196,8 @@ func fail(w http.ResponseWriter, status int, message string) {
 func htmlPage(w http.ResponseWriter, status int, title string) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
-	_, _ = w.Write([]byte("<!DOCTYPE html>\n<html><head><title>" + title + "</title></head>\n<body><h1>" + title + "</h1></body></html>\n"))
+	title = html.EscapeString(title)
+	_, _ = io.WriteString(w, "<!DOCTYPE html>\n<html><head><title>"+title+"</title></head>\n<body><h1>"+title+"</h1></body></html>\n")
 }
 
 // serverError is what Django answers when a page fails.

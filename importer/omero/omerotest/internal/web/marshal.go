@@ -2,6 +2,7 @@ package web
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 
 	"biomero-importer/importer/omero/omerotest/internal/server"
@@ -68,9 +69,7 @@ func images(w *server.World) []item {
 // for besides.
 func (h *Handler) marshal(w *server.World, a server.Actor, r *http.Request, k entity, i item) object {
 	o := object{"@id": i.id, "@type": schema + k.name}
-	for key, value := range i.fields {
-		o[key] = value
-	}
+	maps.Copy(o, i.fields)
 	if !i.free {
 		o["omero:details"] = details(w, a, i.details)
 	}

@@ -3,6 +3,7 @@ package web
 import (
 	"crypto/rand"
 	"net/http"
+	"strings"
 
 	"biomero-importer/importer/omero/omerotest/internal/server"
 )
@@ -134,21 +135,18 @@ func (h *Handler) login(w http.ResponseWriter, r *http.Request) {
 }
 
 func invalid(form map[string]string) string {
-	message := ""
+	var messages []string
 	for _, field := range []struct{ name, label string }{
 		{"server", "Server"}, {"username", "Username"}, {"password", "Password"},
 	} {
 		if form[field.name] == "" {
-			message += field.label + ": This field is required. "
+			messages = append(messages, field.label+": This field is required.")
 		}
 	}
-	if message == "" && form["server"] != "1" {
+	if messages == nil && form["server"] != "1" {
 		return "Server: Select a valid choice. " + form["server"] + " is not one of the available choices."
 	}
-	if message == "" {
-		return ""
-	}
-	return message[:len(message)-1]
+	return strings.Join(messages, " ")
 }
 
 func (h *Handler) loggedIn(w http.ResponseWriter, a server.Actor) {
@@ -216,7 +214,7 @@ func (h *Handler) su(w http.ResponseWriter, r *http.Request, a server.Actor) {
 	case server.Is(err, server.SecurityViolation):
 		fail(w, http.StatusForbidden, err.Error())
 		return
-	case server.Is(err, server.ApiUsage):
+	case server.Is(err, server.APIUsage):
 		fail(w, http.StatusInternalServerError, "'NoneType' object has no attribute '_sessionUuid'")
 		return
 	case err != nil:

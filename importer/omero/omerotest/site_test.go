@@ -2,9 +2,13 @@ package omerotest_test
 
 import (
 	"bytes"
+	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -56,7 +60,7 @@ func (s *site) feed(stdin string, args ...string) result {
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	err := cmd.Run()
 	if err != nil {
-		require.IsType(s.t, &exec.ExitError{}, err)
+		require.ErrorAs(s.t, err, new(*exec.ExitError))
 	}
 	return result{cmd.ProcessState.ExitCode(), out.String(), errs.String()}
 }
@@ -72,6 +76,12 @@ func (s *site) login() string {
 	return strings.TrimSpace(r.out)
 }
 
+// importArgs are the arguments of an in-place import within a session.
+func (s *site) importArgs(key string, more ...string) []string {
+	args := []string{"import", "-q", "-s", s.Host, "-p", s.Port, "-k", key, "--transfer", "ln_s", "--encrypted", "true"}
+	return append(args, more...)
+}
+
 // file writes a file to import.
 func (s *site) file(name string, content []byte) string {
 	s.t.Helper()
@@ -81,26 +91,50 @@ func (s *site) file(name string, content []byte) string {
 	return path
 }
 
-func TestSlice(t *testing.T) {
-	s := newSite(t)
-	key := s.login()
-	r := s.run("import", "-s", s.Host, "-p", s.Port, "-k", key, "-d", "51", "--transfer", "ln_s", "--encrypted", "true",
-		"--output", "yaml", s.file("a.tif", []byte("a")), s.file("b.czi", omerotest.ImagesFile(2)))
-	require.Zero(t, r.exit, r.errors)
-	require.Equal(t, 2, strings.Count(r.out, "---\n"), r.out)
-
-	r = s.run("hql", "-q", "-s", s.Host, "-p", s.Port, "-k", key, "--limit=-1", "--style", "json",
-		"select i.fileset.id, i.id from Image i where i.fileset.id in ( 4101 , 4102)")
-	require.Zero(t, r.exit, r.errors)
-	require.JSONEq(t, `[{"#":"0","Col1":"4102","Col2":"5003"},{"#":"1","Col1":"4102","Col2":"5002"},{"#":"2","Col1":"4101","Col2":"5001"}]`, r.out)
-
-	r = s.feed("ann = new MapAnnotation 'ns=biomero.import'\nnew ImageAnnotationLink parent=Image:5001 child@=ann\n",
-		"obj", "-q", "-s", s.Host, "-k", key, "--file", "-")
-	require.Zero(t, r.exit, r.errors)
-	require.Equal(t, []int64{5001}, s.State().Annotations[0].Images)
-
-	require.Zero(t, s.run("logout").exit)
-	require.True(t, s.State().Sessions[0].Closed)
-	r = s.run("hql", "-q", "-s", s.Host, "-p", s.Port, "-k", key, "select 1")
-	require.Equal(t, 11, r.exit, r.errors)
+// logins are the arguments of a login as the researcher, on behalf of an admin.
+func (s *site) logins(more ...string) []string {
+	return append([]string{"login", "-q", "-C", "-s", s.Host, "-p", s.Port}, more...)
 }
+
+// query runs a query within a session, and returns the rows.
+func (s *site) query(key, query string) [][]string {
+	s.t.Helper()
+	r := s.run("hql", "-q", "-s", s.Host, "-p", s.Port, "-k", key, "--limit=-1", "--style", "json", query)
+	require.Zero(s.t, r.exit, r.errors)
+	var objects []map[string]string
+	require.NoError(s.t, json.Unmarshal([]byte(r.out), &objects), r.out)
+	rows := make([][]string, 0, len(objects))
+	for i, o := range objects {
+		require.Equal(s.t, strconv.Itoa(i), o["#"])
+		var row []string
+		for col := 1; ; col++ {
+			value, ok := o[fmt.Sprintf("Col%d", col)]
+			if !ok {
+				break
+			}
+			row = append(row, value)
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+// records reads what an import printed as YAML: of each record the ids by class.
+func records(t *testing.T, out string) []map[string][]string {
+	t.Helper()
+	var all []map[string][]string
+	for document := range strings.SplitSeq(out, "---\n") {
+		record := map[string][]string{}
+		for line := range strings.Lines(document) {
+			if m := recordLine.FindStringSubmatch(line); m != nil {
+				record[m[1]] = strings.Split(m[2], ",")
+			}
+		}
+		if len(record) > 0 {
+			all = append(all, record)
+		}
+	}
+	return all
+}
+
+var recordLine = regexp.MustCompile(`^[- ] (\w+): \[?([0-9,]+)\]?\n$`)
