@@ -89,5 +89,6 @@ const (
 	ToLogin       = server.ToLogin
 	Slow          = server.Slow
 	Cut           = server.Cut
+	CutAfter      = server.CutAfter
 	TruncatedJSON = server.TruncatedJSON
 )

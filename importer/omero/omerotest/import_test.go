@@ -223,7 +223,7 @@ func TestOutputs(t *testing.T) {
 	require.Contains(t, r.out, "\nImage:5003,5004\n")
 	r = s.run(s.importArgs(key, "--output", "legacy", path)...)
 	require.Contains(t, r.out, "\n5005\n5008\n")
-	require.Contains(t, r.errors, "Fileset:4103\n")
+	require.Contains(t, r.errors, "Fileset:4105\n")
 }
 
 func TestUsedFiles(t *testing.T) {

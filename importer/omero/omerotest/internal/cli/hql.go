@@ -45,7 +45,8 @@ func (a *app) hql() error {
 	case struck && f.Kind == server.Garbage:
 		text = "WARNING:root:something else\n" + text
 	case struck && f.Kind == server.Truncated:
-		text = text[:len(text)/2]
+		fmt.Fprint(a.Stdout, text[:len(text)/2])
+		return nil
 	}
 	a.out(text)
 	return nil

@@ -39,6 +39,7 @@ const (
 	TooMany       Kind = "429"            // with Retry-After: Delay
 	ToLogin       Kind = "to login"       // a redirect to the login page
 	Slow          Kind = "slow"           // answers after Delay
-	Cut           Kind = "cut"            // the connection ends without an answer
+	Cut           Kind = "cut"            // the connection ends within the answer, and nothing was done
+	CutAfter      Kind = "cut after"      // as Cut, but what was asked for was done
 	TruncatedJSON Kind = "truncated json" // the answer ends in the middle
 )

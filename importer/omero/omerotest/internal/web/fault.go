@@ -22,8 +22,10 @@ func (h *Handler) strike(w *statusWriter, r *http.Request, f server.Fault) {
 	case server.ToLogin:
 		toLogin(w, r)
 	case server.Cut:
-		w.status = 0
-		panic(http.ErrAbortHandler)
+		cut(w)
+	case server.CutAfter:
+		h.serve(httptest.NewRecorder(), r)
+		cut(w)
 	case server.TruncatedJSON:
 		h.truncate(w, r)
 	case server.Hang, server.Slow:
@@ -36,6 +38,17 @@ func (h *Handler) strike(w *statusWriter, r *http.Request, f server.Fault) {
 	default:
 		h.serve(w, r)
 	}
+}
+
+// cut begins an answer, so that no client takes it for a connection that was idle
+// too long and asks again, and ends the connection.
+func cut(w *statusWriter) {
+	w.Header().Set("Content-Length", "1000")
+	w.WriteHeader(http.StatusOK)
+	_, _ = w.Write([]byte("{"))
+	_ = http.NewResponseController(w).Flush()
+	w.status = 0
+	panic(http.ErrAbortHandler)
 }
 
 // truncate does what was asked for, and answers with the first half.
