@@ -24,7 +24,7 @@ func TestQueries(t *testing.T) {
 	fs := s.State().Filesets
 	require.Len(t, fs, 4)
 	row := func(i, k int) []string {
-		return []string{fmt.Sprint(fs[i].ID), fs[i].TemplatePrefix, fs[i].ClientPaths[k]}
+		return []string{decimal(fs[i].ID), fs[i].TemplatePrefix, fs[i].ClientPaths[k]}
 	}
 
 	for name, tc := range map[string]struct {
@@ -36,20 +36,20 @@ func TestQueries(t *testing.T) {
 		"groups":      {"select m.parent.id, m.parent.name from GroupExperimenterMap m where m.child.omeName='researcher'", [][]string{{"3", "Demo"}, {"1", "user"}}},
 		"leader":      {"select m.owner from GroupExperimenterMap m where m.child.omeName='researcher' and m.parent.name='Demo'", [][]string{{"False"}}},
 		"root leads":  {"select m.owner from GroupExperimenterMap m where m.child.omeName='root' and m.parent.name='system'", [][]string{{"True"}}},
-		"dataset":     {"select d.name, d.details.owner.omeName, d.details.group.name, d.details.permissions.perm1, (select max(f.id) from Fileset f) from Dataset d where d.id=51", [][]string{{"Retina", "researcher", "Demo", "-56", fmt.Sprint(fs[3].ID)}}},
-		"screen":      {"select s.name, s.details.owner.omeName, s.details.group.name, s.details.permissions.perm1, (select max(f.id) from Fileset f) from Screen s where s.id=51", [][]string{{"Compounds", "researcher", "Demo", "-56", fmt.Sprint(fs[3].ID)}}},
+		"dataset":     {"select d.name, d.details.owner.omeName, d.details.group.name, d.details.permissions.perm1, (select max(f.id) from Fileset f) from Dataset d where d.id=51", [][]string{{"Retina", "researcher", "Demo", "-56", decimal(fs[3].ID)}}},
+		"screen":      {"select s.name, s.details.owner.omeName, s.details.group.name, s.details.permissions.perm1, (select max(f.id) from Fileset f) from Screen s where s.id=51", [][]string{{"Compounds", "researcher", "Demo", "-56", decimal(fs[3].ID)}}},
 		"no project":  {"select p.name, p.details.owner.omeName, p.details.group.name, p.details.permissions.perm1, (select max(f.id) from Fileset f) from Project p where p.id=52", [][]string{}},
 		"used files":  {"select fs.id, fs.templatePrefix, u.clientPath from Fileset fs join fs.usedFiles u where fs.id in (4101, 4102)", [][]string{row(1, 1), row(1, 0), row(0, 0)}},
 		"in dataset":  {"select fs.id, fs.templatePrefix, u.clientPath from Fileset fs join fs.usedFiles u where fs.id > 4101 and fs.details.owner.omeName='researcher' and fs.id in (select i.fileset.id from Image i join i.datasetLinks l where l.parent.id=51)", [][]string{row(1, 1), row(1, 0)}},
 		"in screen":   {"select fs.id, fs.templatePrefix, u.clientPath from Fileset fs join fs.usedFiles u where fs.id > 0 and fs.details.owner.omeName='researcher' and fs.id in (select s.image.fileset.id from WellSample s join s.well w join w.plate p join p.screenLinks l where l.parent.id=51)", [][]string{row(3, 0)}},
 		"images":      {"select i.fileset.id, i.id from Image i where i.fileset.id in (4101,4102,4103)", [][]string{{"4102", "5003"}, {"4101", "5002"}, {"4101", "5001"}}},
-		"plates":      {"select distinct s.image.fileset.id, s.well.plate.id from WellSample s where s.image.fileset.id in (" + fmt.Sprint(fs[3].ID) + ")", [][]string{{fmt.Sprint(fs[3].ID), "5001"}}},
+		"plates":      {"select distinct s.image.fileset.id, s.well.plate.id from WellSample s where s.image.fileset.id in (" + decimal(fs[3].ID) + ")", [][]string{{decimal(fs[3].ID), "5001"}}},
 		"uuids":       {"select i.id, ann.id, mv.value from Image i join i.annotationLinks al join al.child ann join ann.mapValue mv where ann.ns='n' and mv.name='UUID' and i.id in (5001,5002)", [][]string{{"5001", "901", "u1"}}},
 		"plate uuids": {"select p.id, ann.id, mv.value from Plate p join p.annotationLinks al join al.child ann join ann.mapValue mv where ann.ns='n' and mv.name='UUID' and p.id in (5001)", [][]string{{"5001", "901", "u1"}}},
 		"annotations": {"select i.id, ann.id from Image i join i.annotationLinks al join al.child ann where ann.ns='n' and i.id in (5001)", [][]string{{"5001", "901"}}},
 		"other ns":    {"select p.id, ann.id from Plate p join p.annotationLinks al join al.child ann where ann.ns='m' and p.id in (5001)", [][]string{}},
-		"by name":     {"select d.id from Dataset d where d.name='it''s' and d.details.owner.omeName='researcher'", [][]string{{fmt.Sprint(inside)}}},
-		"in project":  {fmt.Sprintf("select l.child.id from ProjectDatasetLink l where l.parent.id=%d and l.child.name='it''s'", project), [][]string{{fmt.Sprint(inside)}}},
+		"by name":     {"select d.id from Dataset d where d.name='it''s' and d.details.owner.omeName='researcher'", [][]string{{decimal(inside)}}},
+		"in project":  {fmt.Sprintf("select l.child.id from ProjectDatasetLink l where l.parent.id=%d and l.child.name='it''s'", project), [][]string{{decimal(inside)}}},
 		"white space": {"select  e.id\n\tfrom Experimenter e where e.omeName = 'researcher' ", [][]string{{"2"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -90,6 +90,7 @@ func TestStyles(t *testing.T) {
 		require.Zero(t, r.exit, r.errors)
 		return r.out
 	}
+	//nolint:testifylint // the very text is meant
 	require.Equal(t, `[{"#": "0", "Col1": "\u00e4 \"b\",\n\ud83d\ude00", "Col2": "researcher", "Col3": "Demo", "Col4": "-56", "Col5": "None"}]`+"\n", run("json", 52))
 	require.Equal(t, "[]\n", run("json", 99))
 	require.Equal(t, "0,Retina,researcher,Demo,-56,None\n", run("plain", 51))

@@ -19,17 +19,18 @@ func TestLoginsThatFail(t *testing.T) {
 		exit     int
 		says     string
 	}{
-		"wrong password":        {[]string{"-u", "researcher"}, "wrong", 12, "Password check failed"},
-		"no such user":          {[]string{"-u", "nobody"}, "secret", 12, "Password check failed"},
-		"no password":           {[]string{"-u", "researcher"}, "", 52, "stdin is not a terminal: cannot request password"},
-		"wrong sudo password":   {[]string{"-u", "researcher", "-g", "Demo", "--sudo", "root"}, "wrong", 12, "Password check failed"},
-		"sudo for nobody":       {[]string{"-u", "nobody", "-g", "Demo", "--sudo", "root"}, omerotest.RootPassword, 44, "No such experimenter: nobody"},
-		"sudo, another's group": {[]string{"-u", "researcher", "-g", "Other", "--sudo", "root"}, omerotest.RootPassword, 45, "is not a member of group"},
-		"sudo, no such group":   {[]string{"-u", "researcher", "-g", "Nowhere", "--sudo", "root"}, omerotest.RootPassword, 44, "No such group: Nowhere"},
-		"sudo as a user":        {[]string{"-u", "researcher", "-g", "Demo", "--sudo", "colleague"}, "secret", 45, "SecurityViolation"},
-		"sudo without it":       {[]string{"-u", "researcher", "-g", "Demo", "--sudo", "curator"}, "secret", 45, "SecurityViolation"},
-		"own group of another":  {[]string{"-u", "researcher", "-g", "Other"}, "secret", 45, "SecurityViolation"},
-		"server twice":          {[]string{"researcher@localhost"}, "secret", 3, "Server specified twice"},
+		"wrong password":         {[]string{"-u", "researcher"}, "wrong", 12, "Password check failed"},
+		"no such user":           {[]string{"-u", "nobody"}, "secret", 12, "Password check failed"},
+		"no password":            {[]string{"-u", "researcher"}, "", 52, "stdin is not a terminal: cannot request password"},
+		"wrong sudo password":    {[]string{"-u", "researcher", "-g", "Demo", "--sudo", "root"}, "wrong", 12, "Password check failed"},
+		"sudo for nobody":        {[]string{"-u", "nobody", "-g", "Demo", "--sudo", "root"}, omerotest.RootPassword, 13, "User account error: Cannot find a user with name nobody."},
+		"sudo for nobody at all": {[]string{"-u", "nobody", "--sudo", "root"}, omerotest.RootPassword, 44, "Can't find default group for nobody"},
+		"sudo, another's group":  {[]string{"-u", "researcher", "-g", "Other", "--sudo", "root"}, omerotest.RootPassword, 45, "is not a member of group"},
+		"sudo, no such group":    {[]string{"-u", "researcher", "-g", "Nowhere", "--sudo", "root"}, omerotest.RootPassword, 44, "No such group: Nowhere"},
+		"sudo as a user":         {[]string{"-u", "researcher", "-g", "Demo", "--sudo", "colleague"}, "secret", 45, "SecurityViolation"},
+		"sudo without it":        {[]string{"-u", "researcher", "-g", "Demo", "--sudo", "curator"}, "secret", 45, "SecurityViolation"},
+		"own group of another":   {[]string{"-u", "researcher", "-g", "Other"}, "secret", 45, "SecurityViolation"},
+		"server twice":           {[]string{"researcher@localhost"}, "secret", 3, "Server specified twice"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSite(t)
@@ -107,8 +108,11 @@ func TestIdleTimeoutThatWasAskedFor(t *testing.T) {
 	require.Equal(t, s.group, session.Group)
 	r := s.run(s.logins("-u", "researcher", "-g", "Demo", "--sudo", "root", "-t", "999999")...)
 	require.Zero(t, r.exit)
+	require.Equal(t, 6000*time.Second, s.State().Sessions[1].Idle, "and no more")
+	r = s.run(s.logins("-u", "researcher", "-g", "Demo", "--sudo", "root", "-t", "-5")...)
+	require.Zero(t, r.exit)
 	require.Contains(t, r.errors, "Invalid session timeout requested")
-	require.Equal(t, 10*time.Minute, s.State().Sessions[1].Idle)
+	require.Equal(t, 10*time.Minute, s.State().Sessions[2].Idle)
 }
 
 func TestLogoutAlwaysSucceeds(t *testing.T) {

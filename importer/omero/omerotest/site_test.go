@@ -119,6 +119,9 @@ func (s *site) query(key, query string) [][]string {
 	return rows
 }
 
+// decimal is a number as it is written.
+func decimal(n int64) string { return strconv.FormatInt(n, 10) }
+
 // records reads what an import printed as YAML: of each record the ids by class.
 func records(t *testing.T, out string) []map[string][]string {
 	t.Helper()

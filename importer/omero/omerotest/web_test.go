@@ -214,22 +214,22 @@ func TestReads(t *testing.T) {
 	require.Equal(t, http.StatusOK, b.login("researcher", "secret").status)
 
 	for path, want := range map[string][]int{
-		"datasets/":                                {52, 51, 53}, // by name
-		"datasets/?limit=1":                        {52},
-		"datasets/?limit=1&offset=1":               {51},
-		"datasets/?offset=9":                       {},
-		"datasets/?limit=0":                        {},
-		"datasets/?owner=" + fmt.Sprint(colleague): {53},
-		"datasets/?group=3":                        {52, 51, 53},
-		"datasets/51/images/":                      {5001, 5002},
-		"datasets/52/projects/":                    {51},
-		"projects/51/datasets/":                    {52},
-		"screens/51/plates/":                       {5001},
-		"plates/5001/screens/":                     {51},
-		"images/5001/datasets/":                    {51},
-		"images/":                                  {5001, 5002, 5003},
-		"experimentergroups/3/experimenters/":      {2, 3},
-		"experimenters/2/experimentergroups/":      {3, 1},
+		"datasets/":                             {52, 51, 53}, // by name
+		"datasets/?limit=1":                     {52},
+		"datasets/?limit=1&offset=1":            {51},
+		"datasets/?offset=9":                    {},
+		"datasets/?limit=0":                     {},
+		"datasets/?owner=" + decimal(colleague): {53},
+		"datasets/?group=3":                     {52, 51, 53},
+		"datasets/51/images/":                   {5001, 5002},
+		"datasets/52/projects/":                 {51},
+		"projects/51/datasets/":                 {52},
+		"screens/51/plates/":                    {5001},
+		"plates/5001/screens/":                  {51},
+		"images/5001/datasets/":                 {51},
+		"images/":                               {5001, 5002, 5003},
+		"experimentergroups/3/experimenters/":   {2, 3},
+		"experimenters/2/experimentergroups/":   {3, 1},
 	} {
 		r := b.get("/api/v0/m/" + path)
 		require.Equal(t, http.StatusOK, r.status, path)
@@ -260,10 +260,10 @@ func TestReads(t *testing.T) {
 		status  int
 		message string
 	}{
-		"datasets/99/":                          {404, "Dataset 99 not found"},
-		"datasets/54/":                          {404, "Dataset 54 not found"},
-		"datasets/?limit=x":                     {400, "invalid literal for int() with base 10: 'x'"},
-		"datasets/?group=" + fmt.Sprint(hidden): {403, "is not a member of group"},
+		"datasets/99/":                       {404, "Dataset 99 not found"},
+		"datasets/54/":                       {404, "Dataset 54 not found"},
+		"datasets/?limit=x":                  {400, "invalid literal for int() with base 10: 'x'"},
+		"datasets/?group=" + decimal(hidden): {403, "is not a member of group"},
 	} {
 		r := b.get("/api/v0/m/" + path)
 		require.Equal(t, want.status, r.status, path)

@@ -79,13 +79,8 @@ func (r *run) all() error {
 			r.extras = append(r.extras, arg)
 		}
 	}
-	for _, a := range r.left {
-		if a.Nargs == One {
-			return r.fail("the following arguments are required: %s", a.Dest)
-		}
-	}
-	if r.Subs != nil && r.commands == nil {
-		return r.fail("too few arguments")
+	if slices.ContainsFunc(r.left, func(a Arg) bool { return a.Nargs == One }) || r.Subs != nil && r.commands == nil {
+		return r.fail("too few arguments") // the words of the older argparse that omero-py brings along
 	}
 	return nil
 }

@@ -77,7 +77,7 @@ func TestRefused(t *testing.T) {
 		"no number":                   {[]string{"run", "--limit", "x"}, "argument --limit: invalid int value: 'x'"},
 		"no such command":             {[]string{"walk"}, "argument <subcommand>: invalid choice: 'walk'"},
 		"paths around an option":      {[]string{"run", "a", "-c", "b"}, "unrecognized arguments: b"},
-		"a missing argument":          {[]string{"one", "-x"}, "the following arguments are required: first"},
+		"a missing argument":          {[]string{"one", "-x"}, "too few arguments"},
 		"more after an option":        {[]string{"one", "a", "-x", "b"}, "unrecognized arguments: b"},
 		"an ambiguity before it goes": {[]string{"run", "--s", "x"}, "ambiguous option"},
 	} {

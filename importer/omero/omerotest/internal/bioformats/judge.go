@@ -60,7 +60,10 @@ func judge(path string) (*Candidate, error) {
 		if !wholeTIFF(head, size) {
 			return nil, ErrCorrupt
 		}
-		return one.countXML(append(head, tail...)), nil
+		if !bytes.Contains(head, []byte("<OME")) {
+			head = tail
+		}
+		return one.countXML(head), nil
 	case bytes.HasPrefix(head, []byte("\x89PNG\r\n\x1a\n")):
 		one.Reader = "loci.formats.in.APNGReader"
 		if !bytes.Contains(tail, []byte("IEND")) {

@@ -81,16 +81,17 @@ func (a *app) create(dir sessionDir, t *attempt, password string) error {
 // established sets the timeout that was asked for, and puts the session on file.
 func (a *app) established(dir sessionDir, actor server.Actor, p props, isNew, setCurrent bool) error {
 	uuid := actor.Session.UUID
-	if seconds, err := strconv.Atoi(p["omero.timeout"]); err == nil && seconds > 0 {
-		idle := time.Duration(seconds) * time.Second
-		err := a.Store.Update(func(tx *server.Tx) error { return tx.SetIdle(uuid, idle) })
+	if seconds, err := strconv.Atoi(p["omero.timeout"]); err == nil && seconds != 0 {
+		err := a.Store.Update(func(tx *server.Tx) error { return tx.SetIdle(uuid, time.Duration(seconds)*time.Second) })
 		switch {
 		case server.Is(err, server.SecurityViolation):
 			a.err("UserWarning: Invalid session timeout requested when creating session.")
 		case err != nil:
 			return err
-		default:
-			actor.Session.Idle = idle
+		}
+		err = a.Store.Update(func(tx *server.Tx) error { actor, err = tx.Join(uuid); return err })
+		if err != nil {
+			return err
 		}
 	}
 	host := p["omero.host"]

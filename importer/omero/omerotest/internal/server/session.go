@@ -33,8 +33,11 @@ func (tx *Tx) SudoAs(sudoer User, name, group string) (Session, error) {
 		return Session{}, exception(SecurityViolation, "No matching roles found in [user, default] for session, required: [Sudo]")
 	}
 	user, ok := tx.UserNamed(name)
-	if !ok {
-		return Session{}, exception(APIUsage, "No such experimenter: %s", name)
+	switch {
+	case !ok && group == "":
+		return Session{}, exception(APIUsage, "Can't find default group for %s", name)
+	case !ok:
+		return Session{}, exception(RemovedSession, "Cannot find a user with name %s", name)
 	}
 	return tx.open(user, group, sudoer.Name)
 }
@@ -59,7 +62,7 @@ func (w *World) groupFor(user User, name string) (Group, error) {
 				return w.Group(m.Group), nil
 			}
 		}
-		return Group{}, exception(APIUsage, "User %s has no default group", user.Name)
+		return Group{}, exception(APIUsage, "Can't find default group for %s", user.Name)
 	}
 	group, ok := w.GroupNamed(name)
 	if !ok {
@@ -88,15 +91,18 @@ func (tx *Tx) Join(key string) (Actor, error) {
 	return Actor{Session: s, User: tx.User(s.User), Group: tx.Group(s.Group)}, nil
 }
 
-// SetIdle sets when a session ends that nobody uses. Only admins may ask for
-// more than MaxIdle.
+// SetIdle sets when a session ends that nobody uses. Who is no admin gets MaxIdle
+// at most, without being told.
 func (tx *Tx) SetIdle(key string, idle time.Duration) error {
 	a, err := tx.Join(key)
 	if err != nil {
 		return err
 	}
-	if idle > MaxIdle && !a.User.Admin {
-		return exception(SecurityViolation, "Cannot modify timeToIdle to more than %v", MaxIdle)
+	if !a.User.Admin {
+		if idle <= 0 {
+			return exception(SecurityViolation, "non-admin-disabling")
+		}
+		idle = min(idle, MaxIdle)
 	}
 	a.Session.Idle = idle
 	tx.putSession(a.Session)
