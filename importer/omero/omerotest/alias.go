@@ -71,6 +71,7 @@ const (
 // What goes wrong with an import in particular.
 const (
 	Cleanup          = server.Cleanup
+	JavaKilled       = server.JavaKilled
 	NoAccess         = server.NoAccess
 	NoSize           = server.NoSize
 	DiskFull         = server.DiskFull

@@ -7,9 +7,24 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"sync"
 	"syscall"
 )
+
+// start is where the test process is at its start, before any test changes it.
+var start = struct {
+	environ   []string
+	directory string
+	goTool    string
+}{os.Environ(), first(os.Getwd()), first(exec.LookPath("go"))}
+
+func first(s string, err error) string {
+	if err != nil {
+		return ""
+	}
+	return s
+}
 
 // executable is the content of the omero executable. It is built once a process,
 // and kept in memory, so that nothing is left of it on disk when the last test's
@@ -24,10 +39,14 @@ var executable = sync.OnceValues(func() ([]byte, error) {
 })
 
 func build(path string) ([]byte, error) {
+	if start.goTool == "" {
+		return nil, errors.New("building the omero executable: there is no go")
+	}
 	//nolint:gosec // our own package
-	cmd := exec.CommandContext(context.Background(), "go", "build", "-buildvcs=false", "-ldflags=-s -w", "-o", path,
+	cmd := exec.CommandContext(context.Background(), start.goTool, "build", "-buildvcs=false", "-ldflags=-s -w", "-o", path,
 		"biomero-importer/importer/omero/omerotest/omero")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	cmd.Dir = start.directory
+	cmd.Env = slices.Concat(start.environ, []string{"CGO_ENABLED=0"})
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("building the omero executable: %w\n%s", err, out)
 	}
@@ -40,4 +59,26 @@ func install(path string, content []byte) error {
 	syscall.ForkLock.RLock()
 	defer syscall.ForkLock.RUnlock()
 	return os.WriteFile(path, content, 0o755) //nolint:gosec // to be run by any user
+}
+
+// killLeft kills the processes of an executable that are left, such as Java whose
+// parent was killed.
+func killLeft(path string) error {
+	links, err := filepath.Glob("/proc/[0-9]*/exe")
+	if err != nil {
+		return err
+	}
+	for _, link := range links {
+		if target, err := os.Readlink(link); err != nil || target != path {
+			continue // not ours, or gone
+		}
+		var pid int
+		if _, err := fmt.Sscanf(link, "/proc/%d/exe", &pid); err != nil {
+			return err
+		}
+		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
+			return err
+		}
+	}
+	return nil
 }

@@ -53,6 +53,7 @@ func TestImportFaults(t *testing.T) {
 		"garbage":                    {omerotest.Fault{Kind: omerotest.Garbage, After: 1}, nil, 0, 2, 3, 3, 3, ""},
 		"truncated":                  {omerotest.Fault{Kind: omerotest.Truncated, After: 2}, nil, 0, 2, 3, 3, 3, ""},
 		"crash":                      {omerotest.Fault{Kind: omerotest.Crash, After: 1}, nil, killed, 1, 1, 1, 1, ""},
+		"java killed":                {omerotest.Fault{Kind: omerotest.JavaKilled, After: 1}, nil, 247, 1, 1, 1, 1, ""},
 		"crash before link":          {omerotest.Fault{Kind: omerotest.CrashBeforeLink, After: 1}, nil, killed, 1, 2, 1, 1, ""},
 		"crash after link":           {omerotest.Fault{Kind: omerotest.CrashAfterLink, After: 1}, nil, killed, 1, 2, 2, 1, ""},
 		"crash before print":         {omerotest.Fault{Kind: omerotest.CrashBeforePrint, After: 1}, nil, killed, 1, 2, 2, 2, ""},

@@ -2,6 +2,7 @@ package omerotest_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -9,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -38,11 +40,12 @@ func TestKilledAtAnyInstant(t *testing.T) {
 				cmd.Env = s.env
 				var out bytes.Buffer
 				cmd.Stdout = &out
+				cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 				if err := cmd.Start(); err != nil {
 					t.Error(err)
 					return
 				}
-				timer := time.AfterFunc(rand.N(60*time.Millisecond), func() { _ = cmd.Process.Kill() })
+				timer := time.AfterFunc(rand.N(120*time.Millisecond), func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) })
 				_ = cmd.Wait()
 				timer.Stop()
 				mu.Lock()
@@ -80,4 +83,41 @@ func TestKilledAtAnyInstant(t *testing.T) {
 		}
 	}
 	require.NotEmpty(t, printed)
+}
+
+// Java goes on when only the process that started it is killed, and keeps
+// its output open.
+func TestJavaOutlivesItsParent(t *testing.T) {
+	s := newSite(t)
+	key := s.login()
+	s.Change(func(o *omerotest.Options) { o.FilesetTime = 300 * time.Millisecond })
+	cmd := exec.CommandContext(t.Context(), s.CLI, s.importArgs(key, s.file("a.tif", []byte("x")), s.file("b.tif", []byte("x")))...)
+	cmd.Env = s.env
+	var out bytes.Buffer
+	cmd.Stdout = &out
+	require.NoError(t, cmd.Start())
+	require.Eventually(t, func() bool { return len(s.State().Filesets) == 1 }, 10*time.Second, 5*time.Millisecond)
+	require.NoError(t, cmd.Process.Kill())
+	require.Error(t, cmd.Wait(), "when Java has ended")
+	require.Len(t, s.State().Images, 2)
+	require.Contains(t, out.String(), "Image:5002\n")
+}
+
+// What a test leaves running does not outlive it.
+func TestNothingIsLeftRunning(t *testing.T) {
+	var pid int
+	t.Run("a test", func(t *testing.T) {
+		s := newSite(t)
+		s.Fail(omerotest.Fault{At: omerotest.AtLogin, Kind: omerotest.Hang})
+		cmd := exec.CommandContext(context.Background(), s.CLI, s.logins("-u", "researcher", "-w", "secret")...)
+		cmd.Env = s.env
+		require.NoError(t, cmd.Start())
+		pid = cmd.Process.Pid
+		require.Eventually(t, func() bool { return len(s.State().Calls) == 1 }, 10*time.Second, 5*time.Millisecond)
+	})
+	process, err := os.FindProcess(pid)
+	require.NoError(t, err)
+	state, err := process.Wait()
+	require.NoError(t, err)
+	require.Equal(t, -1, state.ExitCode(), "killed")
 }

@@ -83,13 +83,13 @@ func TestKeysThatFail(t *testing.T) {
 
 func TestSessionsEndWhenIdle(t *testing.T) {
 	s := newSite(t)
-	s.Change(func(o *omerotest.Options) { o.IdleTimeout = 200 * time.Millisecond })
+	s.Change(func(o *omerotest.Options) { o.IdleTimeout = 2 * time.Second })
 	s.env = append(s.env, "OMERO_PASSWORD=secret")
 	require.Zero(t, s.run(s.logins("-u", "researcher")...).exit)
 	key := s.State().Sessions[0].UUID
 	query := []string{"hql", "-q", "select e.id from Experimenter e where e.omeName='root'"}
 	require.Zero(t, s.run(query...).exit, "the session that was last used")
-	time.Sleep(300 * time.Millisecond)
+	time.Sleep(2200 * time.Millisecond)
 	r := s.run(query...)
 	require.Equal(t, 52, r.exit)
 	require.Contains(t, r.out, "Previous session expired for researcher on localhost:4064", "on standard output")

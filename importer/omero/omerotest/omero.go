@@ -1,6 +1,7 @@
 package omerotest
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -51,7 +52,7 @@ func New(tb testing.TB) *Omero {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() {
-		if err := o.store.Close(); err != nil {
+		if err := errors.Join(killLeft(o.CLI), o.store.Close()); err != nil {
 			tb.Error(err)
 		}
 	})
@@ -97,6 +98,12 @@ func (o *Omero) Change(change func(*Options)) {
 func (o *Omero) Fail(f Fault) {
 	o.tb.Helper()
 	o.update(func(tx *server.Tx) { tx.Fail(f) })
+}
+
+// CloseSessions ends all sessions, as a restart of the server does.
+func (o *Omero) CloseSessions() {
+	o.tb.Helper()
+	o.update(func(tx *server.Tx) { tx.CloseSessions() })
 }
 
 // Heal ends all faults.

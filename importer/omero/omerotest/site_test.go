@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -47,6 +48,7 @@ func newSite(t *testing.T) *site {
 type result struct {
 	exit        int
 	out, errors string
+	cpu, took   time.Duration
 }
 
 func (s *site) run(args ...string) result { return s.feed("", args...) }
@@ -58,11 +60,15 @@ func (s *site) feed(stdin string, args ...string) result {
 	cmd.Stdin = strings.NewReader(stdin)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
+	start := time.Now()
 	err := cmd.Run()
 	if err != nil {
 		require.ErrorAs(s.t, err, new(*exec.ExitError))
 	}
-	return result{cmd.ProcessState.ExitCode(), out.String(), errs.String()}
+	return result{
+		cmd.ProcessState.ExitCode(), out.String(), errs.String(),
+		cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), time.Since(start),
+	}
 }
 
 // login opens a session for the researcher, and returns its key.

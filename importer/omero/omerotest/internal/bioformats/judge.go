@@ -97,7 +97,7 @@ func (d directive) judge(path string, err error) (*Candidate, error) {
 
 // whole is the candidate, if all its files are there.
 func whole(c *Candidate) (*Candidate, error) {
-	for _, path := range c.Used {
+	for _, path := range c.Used[1:] {
 		if _, err := os.Stat(path); err != nil {
 			return nil, errors.Join(ErrCorrupt, err)
 		}
@@ -124,7 +124,10 @@ func ends(path string) (head, tail []byte, size int64, err error) {
 	if _, err := io.ReadFull(f, head); err != nil {
 		return nil, nil, 0, err
 	}
-	tail = make([]byte, min(size, tailSize))
+	if size <= tailSize {
+		return head, head, size, nil
+	}
+	tail = make([]byte, tailSize)
 	if _, err := f.ReadAt(tail, size-int64(len(tail))); err != nil {
 		return nil, nil, 0, err
 	}

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"math"
+	"os"
 	"syscall"
 
 	"biomero-importer/importer/omero/omerotest/internal/server"
@@ -15,16 +17,20 @@ func (a *app) strike(at server.Op, done int) (f server.Fault, struck bool) {
 	return f, struck && err == nil
 }
 
-// kill ends the process as kill -9 does.
-func kill() {
-	_ = syscall.Kill(syscall.Getpid(), syscall.SIGKILL)
-	select {}
+// kill ends the process as kill -9 does; Java together with the process that
+// started it.
+func (a *app) kill() {
+	if a.parent != 0 && a.parent == os.Getppid() {
+		_ = syscall.Kill(a.parent, syscall.SIGKILL)
+	}
+	_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+	wait(math.MaxInt64)
 }
 
 // hang stands still.
 func hang(f server.Fault) {
 	if f.Delay == 0 {
-		select {}
+		f.Delay = math.MaxInt64
 	}
 	wait(f.Delay)
 }
@@ -59,7 +65,7 @@ func (a *app) loginFault(f server.Fault, host, port string) error {
 	case server.OtherLogin:
 		return &server.Exception{Class: "omero.InternalException", Message: "Out of memory"}
 	case server.Crash:
-		kill()
+		a.kill()
 	case server.Hang:
 		hang(f)
 	default:
@@ -75,7 +81,7 @@ func (a *app) loginFault(f server.Fault, host, port string) error {
 func (a *app) commandFault(f server.Fault) (done bool, err error) {
 	switch f.Kind {
 	case server.Crash:
-		kill()
+		a.kill()
 	case server.Hang:
 		hang(f)
 		return false, nil

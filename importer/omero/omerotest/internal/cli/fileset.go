@@ -17,7 +17,7 @@ const libraryLog = "ome.formats.importer.ImportLibrary"
 // fails unless told to go on. Having gone on counts as success.
 func (j *jvm) importAll(all []*bioformats.Candidate) bool {
 	for i, c := range all {
-		if i > 0 { // the first fileset's was taken at the beginning
+		if i > 0 && j.pending { // the first fileset's was taken at the beginning
 			if f, struck := j.strike(server.AtImport, i); struck {
 				j.fault = &f
 			}
@@ -59,6 +59,10 @@ func (j *jvm) importOne(c *bioformats.Candidate) error {
 		return nil
 	}
 	j.crashes(server.Crash)
+	if _, ok := j.due(server.JavaKilled); ok {
+		j.parent = 0 // it lives on
+		j.kill()
+	}
 	if j.fault != nil && j.fault.Kind == server.Hang {
 		hang(*j.fault)
 		j.fault = nil
@@ -111,7 +115,7 @@ func (j *jvm) due(kinds ...server.Kind) (server.Kind, bool) {
 
 func (j *jvm) crashes(kind server.Kind) {
 	if _, ok := j.due(kind); ok {
-		kill()
+		j.kill()
 	}
 }
 
@@ -148,6 +152,7 @@ func (j *jvm) create(c *bioformats.Candidate) (server.Fileset, error) {
 	}
 	var fs server.Fileset
 	err = j.Store.Update(func(tx *server.Tx) error {
+		j.pending = tx.Pending(server.AtImport)
 		if _, err := tx.Join(actor.Session.UUID); err != nil {
 			return ice(server.SessionGone)
 		}
@@ -160,6 +165,7 @@ func (j *jvm) create(c *bioformats.Candidate) (server.Fileset, error) {
 // finish has the server make the images and plates.
 func (j *jvm) finish(c *bioformats.Candidate, fs server.Fileset, target server.Target) (images []server.Image, plates []server.Plate, err error) {
 	err = j.Store.Update(func(tx *server.Tx) error {
+		j.pending = tx.Pending(server.AtImport)
 		images, plates = tx.ImportFileset(j.client.actor, fs.ID, j.product(c), j.description, target)
 		return nil
 	})

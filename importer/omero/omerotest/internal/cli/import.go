@@ -17,13 +17,13 @@ func (a *app) importer() error {
 	if err := a.jars(); err != nil {
 		return err
 	}
-	j := newJVM(a)
+	key := ""
 	if !v.Has("f") {
 		c, err := a.conn()
 		if err != nil {
 			return err
 		}
-		j.client = c
+		key = c.actor.Session.UUID
 	}
 	out, closeOut, err := a.redirect("file", a.Stdout)
 	if err != nil {
@@ -35,8 +35,7 @@ func (a *app) importer() error {
 		return err
 	}
 	defer closeErrs()
-	j.stdout, j.stderr = out, errs
-	return j.run()
+	return a.java(key, out, errs)
 }
 
 // jars checks that Java has what it needs; without a folder for it, the cache is

@@ -20,17 +20,22 @@ type jvm struct {
 	stderr io.Writer
 	start  time.Time
 
-	fault  *server.Fault // the one that is due
-	broken error         // the connection is of no use any more
-	errors int
-	files  int
-	images int
-	plates int
-	done   int // filesets
+	fault   *server.Fault // the one that is due
+	pending bool          // there are faults yet to strike
+	broken  error         // the connection is of no use any more
+	folder  string        // the last one that was made
+	errors  int
+	files   int
+	images  int
+	plates  int
+	done    int // filesets
 }
 
 func newJVM(a *app) *jvm {
-	return &jvm{app: a, settings: settings{output: "ids", transfer: "upload", once: map[string]bool{}}, start: time.Now()}
+	return &jvm{
+		app: a, client: a.client, stdout: a.Stdout, stderr: a.Stderr, start: time.Now(),
+		settings: settings{output: "ids", transfer: "upload", once: map[string]bool{}},
+	}
 }
 
 const importerLog = "ome.formats.importer.ImportConfig"
@@ -102,6 +107,7 @@ func (j *jvm) begin(paths bool) (done bool, err error) {
 		return true, j.uncaught(ice(server.Refused))
 	}
 	f, struck := j.strike(server.AtImport, 0)
+	j.pending = true // until it is known better
 	if !struck {
 		return false, nil
 	}

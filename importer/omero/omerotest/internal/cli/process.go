@@ -23,6 +23,8 @@ type Process struct {
 	Store      *server.Store
 	Repository string
 	Home       string // for what has no other place
+
+	parent int // of Java, the process that started it
 }
 
 // app is a process at work.
@@ -47,6 +49,9 @@ func (u *uncaught) Error() string { return u.exception }
 // Run runs a process and returns its exit status. The process is on record before
 // anything else happens.
 func Run(p Process) int {
+	if len(p.Args) > 2 && p.Args[0] == javaMark {
+		return runJava(p)
+	}
 	call := server.Call{Argv: p.Args, Env: names(p.Environ), Exit: server.Running}
 	call.Dir, _ = os.Getwd()
 	a := &app{Process: p}
@@ -90,7 +95,7 @@ func (a *app) status(err error) int {
 	case err == nil:
 		return 0
 	case errors.As(err, &end):
-		return end.status & 0xff
+		return end.status & 0xff // all that the system keeps
 	case errors.As(err, &help):
 		a.out(help.Parser.Usage())
 		return 0

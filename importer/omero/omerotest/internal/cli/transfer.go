@@ -24,7 +24,7 @@ var transfers = map[string]bool{
 func (j *jvm) makeTemplatePath(actor server.Actor) (string, error) {
 	now := time.Now()
 	day := fmt.Sprintf("%s_%d/%s", sanitise(actor.User.Name), actor.User.ID, now.Format("2006-01/02"))
-	if err := os.MkdirAll(filepath.Join(j.Repository, day), 0o755); err != nil { //nolint:gosec // as the server makes it
+	if err := j.makeFolder(filepath.Join(j.Repository, day)); err != nil {
 		return "", err
 	}
 	for n := now.Nanosecond() / int(time.Millisecond); ; n++ {
@@ -36,9 +36,25 @@ func (j *jvm) makeTemplatePath(actor server.Actor) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		log := filepath.Join(j.Repository, path+".log")
-		return path + "/", os.WriteFile(log, []byte("import log\n"), 0o644) //nolint:gosec // as the server makes it
+		return path + "/", j.makeLog(filepath.Join(j.Repository, path+".log"))
 	}
+}
+
+// makeFolder makes a folder, unless it was the last one.
+func (j *jvm) makeFolder(path string) error {
+	if path == j.folder {
+		return nil
+	}
+	j.folder = path
+	return os.MkdirAll(path, 0o755) //nolint:gosec // as the server makes it
+}
+
+func (j *jvm) makeLog(path string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o644) //nolint:gosec // as the server makes it
+	if err != nil {
+		return err
+	}
+	return f.Close()
 }
 
 // replacements are the characters that no path of a client may have.
@@ -101,6 +117,11 @@ func managed(paths []string, parent bool) []string {
 func (j *jvm) transferAll(c *bioformats.Candidate, fs server.Fileset) error {
 	for i, file := range c.Used {
 		location := filepath.Join(j.Repository, fs.Files[i])
+		if dir := filepath.Dir(fs.Files[i]); dir+"/" != fs.TemplatePrefix {
+			if err := os.MkdirAll(filepath.Join(j.Repository, dir), 0o755); err != nil { //nolint:gosec // as the server makes it
+				return err
+			}
+		}
 		if err := j.transferOne(file, location); err != nil {
 			return err
 		}
@@ -111,12 +132,6 @@ func (j *jvm) transferAll(c *bioformats.Candidate, fs server.Fileset) error {
 const rule = "\n---------------------------------------------------\n"
 
 func (j *jvm) transferOne(file, location string) error {
-	if err := os.MkdirAll(filepath.Dir(location), 0o755); err != nil { //nolint:gosec // as the server makes it
-		return err
-	}
-	if _, err := os.Lstat(location); err == nil {
-		return &server.Exception{Class: "java.lang.RuntimeException", Message: location + " exists!"}
-	}
 	if _, due := j.due(server.NoAccess); due {
 		return &server.Exception{Class: "java.lang.RuntimeException", Message: rule +
 			"Check failed: " + location + " does not exist!\n" +
@@ -131,7 +146,10 @@ func (j *jvm) transferOne(file, location string) error {
 	default:
 		err = copyFile(file, location)
 	}
-	if err != nil {
+	switch {
+	case errors.Is(err, os.ErrExist):
+		return &server.Exception{Class: "java.lang.RuntimeException", Message: location + " exists!"}
+	case err != nil:
 		return &server.Exception{Class: "java.io.IOException", Message: err.Error()}
 	}
 	_, due := j.due(server.NoSize)
@@ -151,7 +169,7 @@ func copyFile(from, to string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, in.Close()) }()
-	out, err := os.Create(to) //nolint:gosec // below the repository
+	out, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644) //nolint:gosec // below the repository
 	if err != nil {
 		return err
 	}

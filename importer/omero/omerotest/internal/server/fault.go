@@ -1,6 +1,7 @@
 package server
 
 import (
+	"slices"
 	"strings"
 	"time"
 )
@@ -56,6 +57,11 @@ func (tx *Tx) Heal() {
 		p.Left = 0
 		tx.putPlan(p)
 	}
+}
+
+// Pending reports whether an operation has faults yet to strike.
+func (w *World) Pending(at Op) bool {
+	return slices.ContainsFunc(w.plans.rows, func(p Plan) bool { return p.Left != 0 && p.Fault.At == at })
 }
 
 // Strike takes the first planned fault of an operation that is due, after a

@@ -22,6 +22,7 @@ const (
 // the images, the client prints.
 const (
 	Cleanup          Kind = "cleanup"            // exit 3 after all was imported
+	JavaKilled       Kind = "java killed"        // and Python is left to tell: exit 247
 	NoAccess         Kind = "no access"          // the repository cannot be seen by the client
 	NoSize           Kind = "no size"            // the data cannot be read by the server
 	DiskFull         Kind = "disk full"          // of the repository

@@ -118,6 +118,13 @@ func (tx *Tx) CloseSession(key string) {
 	}
 }
 
+// CloseSessions ends all sessions.
+func (tx *Tx) CloseSessions() {
+	for _, s := range tx.sessions.rows {
+		tx.CloseSession(s.UUID)
+	}
+}
+
 func (w *World) session(key string) int {
 	return slices.IndexFunc(w.sessions.rows, func(s Session) bool { return s.UUID == key })
 }
