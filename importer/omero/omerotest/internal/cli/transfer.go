@@ -6,8 +6,10 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
+	"unicode"
 
 	"biomero-importer/importer/omero/omerotest/internal/bioformats"
 	"biomero-importer/importer/omero/omerotest/internal/server"
@@ -60,10 +62,20 @@ func (j *jvm) makeLog(path string) error {
 // replacements are the characters that no path of a client may have.
 var replacements = strings.NewReplacer(`"`, "'", "*", "x", ":", ";", "<", "[", ">", "]", "?", "%", `\`, "!", "|", "!")
 
-// sanitise makes a component of a path safe.
+// device are the names that Windows keeps for itself.
+var device = regexp.MustCompile(`(?i)^(aux|con|nul|prn|clock\$|(com|lpt)[1-9])$`)
+
+// sanitise makes a component of a path safe, as the import client does (omero-blitz,
+// "Windows required" and "UNIX required").
 func sanitise(component string) string {
+	stem, _, extended := strings.Cut(component, ".")
+	if strings.HasPrefix(component, "$") || (extended && device.MatchString(stem)) {
+		component = "_" + component
+	} else if device.MatchString(stem) {
+		component += "_"
+	}
 	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
+		if unicode.IsControl(r) {
 			return '_'
 		}
 		return r

@@ -51,16 +51,63 @@ func container(kind string) func(Query, values) []Row {
 		if !ok || !q.sees(c.Details) {
 			return nil
 		}
-		highest := Null
-		var last int64
-		for _, f := range q.World.Filesets() {
-			if q.sees(f.Details) && f.ID > last {
-				last, highest = f.ID, id(f.ID)
-			}
-		}
 		group := q.World.Group(c.Group)
-		return []Row{{c.Name, q.World.User(c.Owner).Name, group.Name, perm1(group.Permissions), highest}}
+		row := Row{c.Name, q.World.User(c.Owner).Name, group.Name, perm1(group.Permissions)}
+		return []Row{append(row, highest(q, v)[0]...)}
 	}
+}
+
+// highest are the highest ids of a fileset and an image.
+func highest(q Query, _ values) []Row {
+	var fileset, image int64
+	for _, f := range q.World.Filesets() {
+		if q.sees(f.Details) {
+			fileset = max(fileset, f.ID)
+		}
+	}
+	for _, i := range q.World.Images() {
+		if q.sees(i.Details) {
+			image = max(image, i.ID)
+		}
+	}
+	row := Row{Null, Null}
+	for n, last := range []int64{fileset, image} {
+		if last > 0 {
+			row[n] = id(last)
+		}
+	}
+	return []Row{row}
+}
+
+// registered are images without a fileset in a Dataset.
+func registered(q Query, v values) []Row {
+	var rows []Row
+	for _, l := range q.World.Links() {
+		if l.Type != server.DatasetImageLink || l.Parent != v.ids[0] || l.Child <= v.ids[1] {
+			continue
+		}
+		if i, ok := q.World.Image(l.Child); ok && i.Fileset == 0 && q.sees(i.Details) && q.World.User(i.Owner).Name == v.texts[0] {
+			rows = append(rows, Row{id(i.ID), i.Name})
+		}
+	}
+	return rows
+}
+
+// loose are annotations that hang on no image or plate.
+func loose(q Query, v values) []Row {
+	linked := map[int64]bool{}
+	for _, l := range q.World.Links() {
+		if l.Type == server.ImageAnnotationLink || l.Type == server.PlateAnnotationLink {
+			linked[l.Child] = true
+		}
+	}
+	var rows []Row
+	for _, a := range q.World.Annotations() {
+		if !linked[a.ID] && a.NS == v.texts[0] && a.Description == v.texts[1] && q.sees(a.Details) {
+			rows = append(rows, Row{id(a.ID)})
+		}
+	}
+	return rows
 }
 
 func named(kind string) func(Query, values) []Row {

@@ -34,13 +34,19 @@ func makeKnown() []question {
 			where ann.ns=$text and i.id in ($numbers)`), annotations(server.ImageAnnotationLink)},
 		{newPattern(`select p.id, ann.id from Plate p join p.annotationLinks al join al.child ann
 			where ann.ns=$text and p.id in ($numbers)`), annotations(server.PlateAnnotationLink)},
+		{newPattern("select max(f.id), (select max(x.id) from Image x) from Fileset f"), highest},
+		{newPattern(`select i.id, i.name from Image i join i.datasetLinks l where l.parent.id=$number and i.id > $number
+			and i.fileset is null and i.details.owner.omeName=$text`), registered},
+		{newPattern(`select a.id from MapAnnotation a where a.ns=$text and a.description=$text
+			and not exists (select l.id from ImageAnnotationLink l where l.child.id=a.id)
+			and not exists (select l.id from PlateAnnotationLink l where l.child.id=a.id)`), loose},
 		{newPattern("select l.child.id from ProjectDatasetLink l where l.parent.id=$number and l.child.name=$text"), inProject},
 	}
 	for _, kind := range []string{server.Dataset, server.Screen, server.Project} {
 		for _, a := range []string{"d", "s", "p"} { // the alias is up to who asks
 			all = append(all,
 				question{newPattern("select " + a + ".name, " + a + ".details.owner.omeName, " + a + ".details.group.name, " +
-					a + ".details.permissions.perm1, (select max(f.id) from Fileset f) from " + kind + " " + a +
+					a + ".details.permissions.perm1, (select max(f.id) from Fileset f), (select max(x.id) from Image x) from " + kind + " " + a +
 					" where " + a + ".id=$number"), container(kind)},
 				question{newPattern("select " + a + ".id from " + kind + " " + a +
 					" where " + a + ".name=$text and " + a + ".details.owner.omeName=$text"), named(kind)})

@@ -15,6 +15,9 @@ func (w *World) Plates() []Plate { return w.plates.rows }
 // Links are all links.
 func (w *World) Links() []Link { return w.links.rows }
 
+// Annotations are all annotations.
+func (w *World) Annotations() []Annotation { return w.annotations.rows }
+
 // Users are all users.
 func (w *World) Users() []User { return w.users.rows }
 
