@@ -30,6 +30,7 @@ type Container struct {
 // Annotation is one map annotation that several objects share.
 type Annotation struct {
 	Namespace string
+	Order     string          // UUID, by which one is found again that hangs on nothing yet
 	Pairs     []importer.Pair // in this order; keys may repeat
 	Objects   []Object
 }

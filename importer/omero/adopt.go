@@ -1,0 +1,109 @@
+package omero
+
+import (
+	"context"
+	"maps"
+	"os"
+	"slices"
+
+	"biomero-importer/importer"
+	"biomero-importer/importer/omero/cli"
+	"biomero-importer/importer/omero/model"
+)
+
+// adopt finds what an earlier run of the order has imported of the batch's files.
+func (r *batch) adopt(ctx context.Context) error {
+	found, err := r.earlier(ctx)
+	if err != nil {
+		return err
+	}
+	if err := r.adoptRegistered(ctx); err != nil {
+		return err
+	}
+	var left []int
+	for n, u := range r.units {
+		if !u.done {
+			left = append(left, n)
+		}
+	}
+	for _, f := range found {
+		// Of several files that OMERO has one path for, each gets a fileset of its own.
+		r.assign(f, r.firstLeft(left), true)
+	}
+	return nil
+}
+
+// firstLeft is, of units with the same path for OMERO, the first that has nothing yet.
+func (r *batch) firstLeft(units []int) (first []int) {
+	at := map[string]int{}
+	for _, n := range units {
+		key := cli.ClientPath(r.units[n].path)
+		i, twice := at[key]
+		switch {
+		case !twice:
+			at[key] = len(first)
+			first = append(first, n)
+		case r.units[first[i]].done:
+			first[i] = n
+		}
+	}
+	return first
+}
+
+// earlier are the filesets that the order has made so far, in the order in which it did.
+func (h *hold) earlier(ctx context.Context) ([]*fileset, error) {
+	if h.order.Mark == "" {
+		return nil, nil // nothing was imported before it had one
+	}
+	mark, err := h.mark()
+	if err != nil {
+		return nil, err
+	}
+	entries, err := h.cli.EntriesSince(ctx, h.order.Type, h.order.Container, mark)
+	if err != nil || len(entries) == 0 {
+		return nil, err
+	}
+	found := filesetsOf(entries)
+	ids := slices.Sorted(maps.Keys(found))
+	images, plates, err := h.cli.Members(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	var objects []model.Object
+	for _, id := range ids {
+		found[id].objects = objectsOf(images[id], plates[id])
+		objects = append(objects, found[id].objects...)
+	}
+	annotated, err := h.annotations(ctx, objects)
+	if err != nil {
+		return nil, err
+	}
+	var ours []*fileset
+	for _, id := range ids {
+		if len(found[id].objects) > 0 && !annotated.byOthers(found[id].objects, h.order.UUID) {
+			ours = append(ours, found[id])
+		}
+	}
+	return ours, nil
+}
+
+// Folders hold the links of all that an order has imported.
+func (b *Backend) Folders(ctx context.Context, o importer.Order) (folders []string, err error) {
+	h := b.hold(o)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.order = o
+	err = h.withSession(ctx, func() error {
+		folders = nil
+		found, err := h.earlier(ctx)
+		for _, f := range found {
+			if folder := b.links(f.prefix); !slices.Contains(folders, folder) {
+				if _, err := os.Lstat(folder); err == nil { // or somebody has removed it
+					folders = append(folders, folder)
+				}
+			}
+		}
+		return err
+	})
+	return folders, outward(err)
+}

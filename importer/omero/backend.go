@@ -1,0 +1,202 @@
+package omero
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"biomero-importer/importer"
+	"biomero-importer/importer/omero/cli"
+	"biomero-importer/importer/omero/model"
+	"biomero-importer/importer/omero/web"
+)
+
+// Config is the backend's settings.
+type Config struct {
+	CLI          cli.Config
+	Web          *web.Config // nil without OMERO.web
+	Repository   string      // folder of the managed repository, as the server has it too
+	Dir          string      // for sessions; made when absent
+	Logs         string      // folder for what the importer writes
+	Namespace    string      // of annotations
+	RegisterZarr bool        // OME-Zarr images are registered, not imported
+}
+
+// Backend imports into OMERO. Its methods may be called concurrently.
+type Backend struct {
+	config Config
+	folder *folder
+	cli    *cli.CLI
+	web    *web.Client // nil without OMERO.web
+	log    *slog.Logger
+
+	close func() error
+
+	mu    sync.Mutex
+	holds map[string]*hold // by UUID of the order
+}
+
+// Open makes a backend, and ends what an earlier process left of sessions and imports. It does
+// not wait for the server.
+func Open(ctx context.Context, c Config, log *slog.Logger) (*Backend, error) {
+	b := &Backend{config: c, cli: cli.New(c.CLI, log), log: log, holds: map[string]*hold{}}
+	if c.Web != nil {
+		var err error
+		if b.web, err = web.New(*c.Web, log); err != nil {
+			return nil, err
+		}
+	}
+	for _, dir := range []string{c.Dir, c.Logs} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return nil, fmt.Errorf("making the folder %s: %w", dir, err)
+		}
+	}
+	var err error
+	if b.folder, err = b.newFolder(); err != nil {
+		return nil, err
+	}
+	b.close = sync.OnceValue(b.folder.remove)
+	b.endLeftovers(ctx)
+	return b, nil
+}
+
+// pingTime bounds a look whether the server is there.
+const pingTime = 2 * time.Minute
+
+// Ping makes sure that the server answers and takes the importer's own account. The error is
+// importer.ErrUnavailable where the server does not answer, and an *importer.Error where it
+// refuses.
+func (b *Backend) Ping(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, pingTime)
+	defer cancel()
+	dir, err := os.MkdirTemp(b.folder.path, "ping-")
+	if err != nil {
+		return fmt.Errorf("making a folder for a session: %w", err)
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	return outward(b.cli.Ping(ctx, dir))
+}
+
+// Wait waits until the server answers, for as long as it takes, and says that it does. A
+// refusal of the importer's own account is an error at once.
+func (b *Backend) Wait(ctx context.Context) error {
+	wait := time.Second
+	for {
+		err := b.Ping(ctx)
+		if _, refused := errors.AsType[*importer.Error](err); err == nil || refused {
+			return err
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		b.log.WarnContext(ctx, "waiting for OMERO", slog.Any("error", err), slog.Duration("next_try", wait))
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(wait):
+		}
+		wait = min(2*wait, time.Minute)
+	}
+}
+
+// outward says what an error means to callers that know nothing of OMERO.
+func outward(err error) error {
+	refused, isLogin := errors.AsType[*model.LoginError](err)
+	switch {
+	case err == nil:
+		return nil
+	case isLogin && refused.Own:
+		return &importer.Error{Reason: fmt.Sprintf("OMERO refuses the importer's own account: check omero.user and omero.password. It says: %s.", refused.Detail), Err: err}
+	case errors.Is(err, model.ErrUnavailable):
+		return fmt.Errorf("%w: %w", importer.ErrUnavailable, err)
+	default:
+		return err
+	}
+}
+
+// Prepare opens a session of the order's user in its group and makes sure that it may put
+// something into the order's container.
+func (b *Backend) Prepare(ctx context.Context, o importer.Order) (mark string, err error) {
+	h := b.hold(o)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	err = h.withSession(ctx, func() (err error) {
+		mark, err = h.check(ctx)
+		return err
+	})
+	if err != nil {
+		return "", outward(err)
+	}
+	if o.Mark != "" {
+		return o.Mark, nil
+	}
+	h.order.Mark, h.look = mark, false
+	return mark, nil
+}
+
+// Done closes the order's session.
+func (b *Backend) Done(ctx context.Context, uuid string) {
+	b.mu.Lock()
+	h := b.holds[uuid]
+	delete(b.holds, uuid)
+	b.mu.Unlock()
+	if h == nil {
+		return
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.close(ctx)
+	if err := os.RemoveAll(h.dir); err != nil {
+		b.log.WarnContext(ctx, "a folder of sessions stays", slog.Any("error", err))
+	}
+}
+
+// Container finds a container by name, or makes it, as its user.
+func (b *Backend) Container(ctx context.Context, c importer.Container) (id int64, err error) {
+	name := folderName("container", c.Group, c.User, string(c.Type), c.Project, c.Name)
+	h := b.hold(importer.Order{UUID: name, Group: c.Group, User: c.User, Type: c.Type})
+	defer b.Done(context.WithoutCancel(ctx), name)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	err = h.withSession(ctx, func() error {
+		return h.try(ctx, "finding a container",
+			func() error { id, err = h.web.Find(ctx, c); return err },
+			func() error { id, err = h.cli.Find(ctx, c); return err })
+	})
+	return id, outward(err)
+}
+
+// hold is what the backend holds for an order, made when it is not there yet.
+func (b *Backend) hold(o importer.Order) *hold {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	h := b.holds[o.UUID]
+	if h == nil {
+		h = &hold{backend: b, order: o, dir: filepath.Join(b.folder.path, folderName(o.UUID)), look: true}
+		b.holds[o.UUID] = h
+	}
+	return h
+}
+
+// Close closes the sessions that are open.
+func (b *Backend) Close() error {
+	b.mu.Lock()
+	held := slices.Collect(maps.Keys(b.holds))
+	b.mu.Unlock()
+	ctx, cancel := context.WithTimeout(context.Background(), closeTime)
+	defer cancel()
+	for _, uuid := range held {
+		b.Done(ctx, uuid)
+	}
+	return b.close()
+}
+
+// closeTime bounds what the end of the backend waits for sessions to end.
+const closeTime = 10 * time.Second

@@ -1,0 +1,152 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"biomero-importer/importer/omero/model"
+)
+
+// Session is a session of a user in a group. It is used by one goroutine at a time.
+type Session struct {
+	cli   *CLI
+	dir   string
+	key   string
+	user  string
+	group string
+	own   bool // opened here
+}
+
+// Key joins the session.
+func (s *Session) Key() string { return s.key }
+
+// Login opens a session of a user in a group, by the importer's own account. dir is a folder of
+// its own for it. A *model.LoginError says that OMERO refuses it; Whether the user is there and
+// in the group, Groups tells.
+func (c *CLI) Login(ctx context.Context, dir, user, group string) (*Session, error) {
+	if strings.HasPrefix(user, "-") || strings.HasPrefix(group, "-") {
+		return nil, &model.LoginError{Detail: "names of users and groups that begin with - cannot be given to the omero command"}
+	}
+	if err := c.login(ctx, dir, "-u", user, "-g", group, "--sudo", c.config.User); err != nil {
+		return nil, err
+	}
+	key, err := storedKey(filepath.Join(dir, url.PathEscape(c.config.Host)))
+	if err != nil {
+		return nil, fmt.Errorf("looking for the session of %q: %w", user, err)
+	}
+	return &Session{cli: c, dir: dir, key: key, user: user, group: group, own: true}, nil
+}
+
+// Join uses a session that was opened elsewhere.
+func (c *CLI) Join(dir, key, user, group string) *Session {
+	return &Session{cli: c, dir: dir, key: key, user: user, group: group}
+}
+
+// login has the command line open a session and keep it in dir.
+func (c *CLI) login(ctx context.Context, dir string, who ...string) error {
+	args := append([]string{"-q", "login", "-C"}, c.server()...)
+	args = append(append(args, who...), "-t", strconv.Itoa(int(c.config.Idle.Seconds())))
+	_, _, err := c.run(ctx, call{dir: dir, args: args, password: true})
+	f, ended := errors.AsType[*failure](err)
+	if ended && f.exit != exitRefused && f.exit != exitDNS && f.exit > 0 && !mayPass(f.errors) {
+		return &model.LoginError{Detail: lastLine(f.errors)}
+	}
+	if ended && f.exit < 0 {
+		return fmt.Errorf("logging in to OMERO: %w: %w", model.ErrUnavailable, err)
+	}
+	return classed("logging in to OMERO", err)
+}
+
+// Ping makes sure that the server answers and takes the importer's own account.
+func (c *CLI) Ping(ctx context.Context, dir string) error {
+	err := c.login(ctx, dir, "-u", c.config.User)
+	if refused, ok := errors.AsType[*model.LoginError](err); ok {
+		refused.Own = true
+	}
+	if err != nil {
+		return err
+	}
+	return c.Logout(ctx, dir)
+}
+
+// Groups are the names of a user's groups, asked for by the importer's own account, and
+// whether there is such a user.
+func (c *CLI) Groups(ctx context.Context, dir, user string) (groups []string, known bool, err error) {
+	err = c.login(ctx, dir, "-u", c.config.User)
+	if refused, ok := errors.AsType[*model.LoginError](err); ok {
+		refused.Own = true
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	key, err := storedKey(filepath.Join(dir, url.PathEscape(c.config.Host)))
+	if err != nil {
+		return nil, false, fmt.Errorf("looking for the importer's own session: %w", err)
+	}
+	s := &Session{cli: c, dir: dir, key: key}
+	rows, err := s.query(ctx, "looking for the user", "select e.id from Experimenter e where e.omeName="+literal(user), 1)
+	if err != nil || len(rows) == 0 {
+		return nil, false, err
+	}
+	rows, err = s.query(ctx, "looking for the user's groups",
+		"select m.parent.id, m.parent.name from GroupExperimenterMap m where m.child.omeName="+literal(user), 2)
+	for _, row := range rows {
+		groups = append(groups, row[1])
+	}
+	return groups, true, err
+}
+
+// Logout ends the sessions that the command line keeps in dir.
+func (c *CLI) Logout(ctx context.Context, dir string) error {
+	_, _, err := c.run(ctx, call{dir: dir, args: []string{"-q", "logout"}})
+	return classed("logging out of OMERO", err)
+}
+
+// Close ends the session. One that has ended already is no error.
+func (s *Session) Close(ctx context.Context) error {
+	if !s.own {
+		return nil
+	}
+	err := s.cli.Logout(ctx, s.dir)
+	if errors.Is(err, model.ErrSessionGone) {
+		return nil
+	}
+	return err
+}
+
+// errNoKey says that the command line kept no session.
+var errNoKey = errors.New("the omero command kept no session")
+
+// storedKey is the name of the newest file of a session in a host's folder: the session's
+// UUID. Reading it saves a run of `omero sessions key`. See omero-py's omero/util/sessions.py.
+func storedKey(dir string) (key string, err error) {
+	var newest fs.FileInfo
+	files, err := filepath.Glob(filepath.Join(escapeGlob(dir), "*", "*-*-*-*-*"))
+	if err != nil {
+		return "", err
+	}
+	for _, file := range files {
+		info, err := os.Lstat(file)
+		if err != nil || !info.Mode().IsRegular() {
+			continue
+		}
+		if newest == nil || info.ModTime().After(newest.ModTime()) {
+			newest, key = info, filepath.Base(file)
+		}
+	}
+	if newest == nil {
+		return "", errNoKey
+	}
+	return key, nil
+}
+
+func escapeGlob(path string) string {
+	return strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`).Replace(path)
+}

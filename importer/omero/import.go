@@ -1,0 +1,346 @@
+package omero
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"log/slog"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"biomero-importer/importer"
+	"biomero-importer/importer/omero/cli"
+	"biomero-importer/importer/omero/model"
+)
+
+// batch is a request while it is carried out.
+type batch struct {
+	*hold
+
+	req     importer.Request
+	results []importer.Result
+	units   []unit
+	known   map[int64]bool // filesets that the results have
+	made    []made
+}
+
+// unit is what OMERO makes one fileset of: a file of the request, or one in a folder of it.
+type unit struct {
+	path string // that OMERO reads
+	file int
+	done bool
+	err  error // why it is not
+}
+
+// made is a fileset, or an image without one, that the order has made.
+type made struct {
+	file     int // the first of those that it comes of
+	prefix   string
+	objects  []model.Object
+	adopted  bool // by an earlier run, which may have annotated it
+	filesets []int64
+}
+
+// Import imports the request's files: those that an earlier run has not. It returns one result
+// for each. What it annotates and names is done again only where it was not finished.
+func (b *Backend) Import(ctx context.Context, req importer.Request) ([]importer.Result, error) {
+	h := b.hold(req.Order)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.order = req.Order
+	r := &batch{hold: h, req: req, results: make([]importer.Result, len(req.Files)), known: map[int64]bool{}}
+	if err := r.divide(ctx); err != nil {
+		return nil, outward(err)
+	}
+	if err := h.withSession(ctx, func() error { return r.importAll(ctx) }); err != nil {
+		return nil, outward(err)
+	}
+	r.conclude()
+	if err := h.withSession(ctx, func() error { return r.describeAll(ctx) }); err != nil {
+		return nil, outward(err)
+	}
+	return r.results, nil
+}
+
+// divide finds the units of the request's files. Of a folder OMERO is asked which files in it
+// it would read: one that then fails would not be missed otherwise.
+func (r *batch) divide(ctx context.Context) error {
+	var folders []string
+	of := map[string]int{}
+	for i, file := range r.req.Files {
+		path := file.Path
+		if file.Copy != "" {
+			path = file.Copy
+		}
+		if isFolder(path) && !inZarr(path) {
+			if cli.SpansLines(path) {
+				r.results[i].Err = &importer.Error{Reason: fmt.Sprintf("The folder's name %q has line breaks: rename it.", path)}
+				continue
+			}
+			folders, of[path] = append(folders, path), i
+			continue
+		}
+		r.units = append(r.units, unit{path: path, file: i})
+	}
+	if len(folders) == 0 {
+		return nil
+	}
+	found, err := r.backend.cli.Candidates(ctx, r.dir, folders)
+	if err != nil {
+		return err
+	}
+	for _, path := range found {
+		for dir := filepath.Dir(path); dir != "/" && dir != "."; dir = filepath.Dir(dir) {
+			if i, ok := of[dir]; ok {
+				r.units = append(r.units, unit{path: path, file: i})
+				break
+			}
+		}
+	}
+	return nil
+}
+
+// importAll imports what is not imported yet. An error says nothing of the files.
+func (r *batch) importAll(ctx context.Context) error {
+	if r.look {
+		if err := r.adopt(ctx); err != nil {
+			return err
+		}
+	}
+	for units := range r.runs() {
+		r.look = true // until it is known what came of them
+		err := r.importSome(ctx, units)
+		_, refused := errors.AsType[*importer.Error](err)
+		if err != nil && (ctx.Err() != nil || errors.Is(err, model.ErrSessionGone) || errors.Is(err, model.ErrUnavailable)) {
+			return err
+		}
+		for _, n := range units {
+			r.units[n].err = err
+		}
+		r.look = err != nil && !refused
+	}
+	return nil
+}
+
+// runs divides the units that are left over runs of the importer: in one run no two have
+// the same path for OMERO, and a path that spans lines has a run of its own, as has a Zarr
+// image that is registered.
+func (r *batch) runs() iter.Seq[[]int] {
+	var layers, alone [][]int
+	depth := map[string]int{}
+	for n, u := range r.units {
+		if u.done {
+			continue
+		}
+		if cli.SpansLines(u.path) || r.registers(u) {
+			alone = append(alone, []int{n})
+			continue
+		}
+		key := cli.ClientPath(u.path)
+		layer := depth[key]
+		depth[key]++
+		if layer == len(layers) {
+			layers = append(layers, nil)
+		}
+		layers[layer] = append(layers[layer], n)
+	}
+	return slices.Values(append(layers, alone...))
+}
+
+// importSome imports units in one run. The error tells why not all were; those that were
+// have their results.
+func (r *batch) importSome(ctx context.Context, units []int) error {
+	if first := r.units[units[0]]; r.registers(first) {
+		return r.register(ctx, units[0])
+	}
+	run := cli.Import{
+		Type: r.req.Type, Container: r.req.Container, Out: r.logFile("logs"), Errs: r.logFile("errs"), Progress: r.req.Progress,
+	}
+	for _, n := range units {
+		run.Paths = append(run.Paths, r.units[n].path)
+		run.Folders = run.Folders || isFolder(r.units[n].path)
+	}
+	imported := r.cli.Import(ctx, run)
+	if text := strings.TrimSpace(imported.Log); text != "" {
+		r.req.Log.InfoContext(ctx, "omero import", slog.Int("filesets", len(imported.Records)), slog.String("errors", text))
+	}
+	if len(imported.Records) == 0 {
+		return imported.Err
+	}
+	ids := make([]int64, len(imported.Records))
+	for i, record := range imported.Records {
+		ids[i] = record.Fileset
+	}
+	entries, err := r.cli.Entries(ctx, ids)
+	if err != nil {
+		return errors.Join(imported.Err, err)
+	}
+	images, plates := map[int64][]int64{}, map[int64][]int64{}
+	for _, record := range imported.Records {
+		images[record.Fileset], plates[record.Fileset] = record.Images, record.Plates
+	}
+	if imported.Doubtful {
+		if images, plates, err = r.cli.Members(ctx, ids); err != nil {
+			return errors.Join(imported.Err, err)
+		}
+	}
+	found := filesetsOf(entries)
+	for _, id := range ids {
+		f := found[id]
+		if f == nil {
+			return errors.Join(imported.Err, fmt.Errorf("OMERO made the fileset %d, and does not know it", id))
+		}
+		f.objects = objectsOf(images[id], plates[id])
+		r.assign(f, units, false)
+	}
+	return imported.Err
+}
+
+// unsafe is what a name of a log may not hold.
+var unsafe = regexp.MustCompile(`[^A-Za-z0-9._-]`)
+
+// logFile is where the importer of the order's files writes, as the original service named it.
+func (r *batch) logFile(kind string) string {
+	return filepath.Join(r.backend.config.Logs, "cli."+unsafe.ReplaceAllString(r.order.UUID, "_")+"."+kind)
+}
+
+// conclude says of each file that is not imported as a whole why it is not.
+func (r *batch) conclude() {
+	total, missing := make([]int, len(r.results)), make([]int, len(r.results))
+	for _, u := range r.units {
+		total[u.file]++
+		if u.done {
+			continue
+		}
+		err := u.err
+		if err == nil {
+			err = &importer.Error{Reason: fmt.Sprintf(
+				"OMERO made no image of %q: it may be damaged, or of a format that OMERO does not read; the order's log has what OMERO said.", r.shown(u))}
+		}
+		_, refused := errors.AsType[*importer.Error](err)
+		if missing[u.file]++; missing[u.file] == 1 || !refused {
+			r.results[u.file].Err = err // one that may pass counts for more
+		}
+	}
+	for i := range r.results {
+		result := &r.results[i]
+		refused, ok := errors.AsType[*importer.Error](result.Err)
+		switch {
+		case total[i] == 0 && result.Err == nil:
+			result.Err = &importer.Error{Reason: fmt.Sprintf("OMERO finds nothing in the folder %q that it reads.", r.req.Files[i].Path)}
+		case ok && total[i] > 1:
+			result.Err = &importer.Error{Reason: fmt.Sprintf("%d of %d images and plates in the folder are not imported. %s", missing[i], total[i], refused.Reason), Err: refused}
+		}
+	}
+}
+
+// shown is the path by which the order's author knows a unit.
+func (r *batch) shown(u unit) string {
+	file := &r.req.Files[u.file]
+	if file.Copy == "" {
+		return u.path
+	}
+	return file.Path + strings.TrimPrefix(u.path, file.Copy)
+}
+
+// fileset is what OMERO says of a fileset.
+type fileset struct {
+	id      int64
+	prefix  string
+	paths   []string // see cli.ClientPath
+	objects []model.Object
+}
+
+// filesetsOf gathers entries.
+func filesetsOf(entries []cli.Entry) map[int64]*fileset {
+	found := map[int64]*fileset{}
+	for _, e := range entries {
+		f := found[e.Fileset]
+		if f == nil {
+			f = &fileset{id: e.Fileset, prefix: e.Prefix}
+			found[e.Fileset] = f
+		}
+		f.paths = append(f.paths, e.ClientPath)
+	}
+	return found
+}
+
+// objectsOf are what is annotated: the plates, or the images where there is none.
+func objectsOf(images, plates []int64) (objects []model.Object) {
+	for _, id := range plates {
+		objects = append(objects, model.Object{Type: model.Plate, ID: id})
+	}
+	if len(plates) == 0 {
+		for _, id := range images {
+			objects = append(objects, model.Object{Type: model.Image, ID: id})
+		}
+	}
+	return objects
+}
+
+// assign gives a fileset to those of some units that hold one of its paths.
+func (r *batch) assign(f *fileset, units []int, adopted bool) {
+	if r.known[f.id] {
+		return
+	}
+	holds := map[string]bool{}
+	for _, path := range f.paths {
+		for path != "." && path != "/" && !holds[path] {
+			holds[path] = true
+			path = filepath.Dir(path)
+		}
+	}
+	var of []int
+	for _, n := range units {
+		if holds[cli.ClientPath(r.units[n].path)] {
+			of = append(of, n)
+		}
+	}
+	if len(of) == 0 && len(units) == 1 && !adopted {
+		of = units // OMERO came to it by another path
+	}
+	if len(of) == 0 {
+		if !adopted { // else it is another batch's
+			r.req.Log.Warn("a fileset that none of the order's files is in", slog.Int64("fileset", f.id), slog.Any("paths", f.paths))
+		}
+		return
+	}
+	r.known[f.id] = true
+	r.give(of, made{prefix: f.prefix, objects: f.objects, filesets: []int64{f.id}, adopted: adopted})
+}
+
+// give notes what units have become.
+func (r *batch) give(units []int, m made) {
+	m.file = r.units[units[0]].file
+	r.made = append(r.made, m)
+	var files []int
+	for _, n := range units {
+		u := &r.units[n]
+		u.done = true
+		if !slices.Contains(files, u.file) {
+			files = append(files, u.file)
+		}
+	}
+	for _, i := range files {
+		result := &r.results[i]
+		result.Filesets = append(result.Filesets, m.filesets...)
+		for _, o := range m.objects {
+			if o.Type == model.Plate {
+				result.Plates = append(result.Plates, o.ID)
+			} else {
+				result.Images = append(result.Images, o.ID)
+			}
+		}
+		if folder := r.backend.links(m.prefix); m.prefix != "" && r.req.Files[i].Copy != "" && !slices.Contains(result.Folders, folder) {
+			result.Folders = append(result.Folders, folder)
+		}
+	}
+}
+
+// links is the folder of a fileset's links.
+func (b *Backend) links(prefix string) string {
+	return filepath.Join(b.config.Repository, filepath.Join("/", prefix))
+}
