@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"math"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -20,7 +22,6 @@ import (
 	"biomero-importer/agent/order"
 	"biomero-importer/agent/tracking"
 	"biomero-importer/importer"
-	"biomero-importer/importer/repository"
 )
 
 func (a *app) orderCommand() *cobra.Command {
@@ -109,16 +110,7 @@ func (a *app) runSubmit(ctx context.Context, o submitOptions, paths []string) er
 			placed.UUID = uuid.NewString()
 		}
 		if placed.Destination.ID == 0 {
-			repo, err := repository.Open(repository.Config{Dir: settings.Repository.Dir}, share, s.Catalog(), time.Now)
-			if err != nil {
-				return err
-			}
-			defer func() { _ = repo.Close() }()
-			placed.Destination.ID, err = repo.Container(ctx, importer.Container{
-				Type: importer.ContainerType(placed.Destination.Type), Group: placed.Group, User: placed.User,
-				Project: placed.Destination.Project, Name: placed.Destination.Name,
-			})
-			if err != nil {
+			if placed.Destination.ID, err = a.container(ctx, settings, share, s, &placed); err != nil {
 				return err
 			}
 		}
@@ -132,6 +124,27 @@ func (a *app) runSubmit(ctx context.Context, o submitOptions, paths []string) er
 		_, err = fmt.Fprintln(a.out, placed.UUID)
 		return err
 	})
+}
+
+// container finds an order's destination by name, or makes it.
+func (a *app) container(ctx context.Context, settings *config.Config, share *importer.Share, s *tracking.Store, o *order.Order) (id int64, err error) {
+	dir, err := os.MkdirTemp("", "biomero-importer-")
+	if err != nil {
+		return 0, fmt.Errorf("making a folder for a session: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	b, err := openBackend(ctx, settings, dir, share, s, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, b.Close()) }()
+	id, err = b.Container(ctx, importer.Container{
+		Type: importer.ContainerType(o.Destination.Type), Group: o.Group, User: o.User, Project: o.Destination.Project, Name: o.Destination.Name,
+	})
+	if refused, ok := errors.AsType[*importer.Error](err); ok {
+		return 0, &order.Error{Class: order.Invalid, Reason: refused.Reason, Err: refused}
+	}
+	return id, err
 }
 
 // order reads the order from the manifest or the flags.

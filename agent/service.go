@@ -20,7 +20,6 @@ import (
 	"biomero-importer/agent/tracking"
 	"biomero-importer/agent/web"
 	"biomero-importer/importer"
-	"biomero-importer/importer/repository"
 	"biomero-importer/preprocess/podman"
 )
 
@@ -38,9 +37,6 @@ type running struct {
 func serve(ctx context.Context, c *config.Config, log *slog.Logger, abort <-chan struct{}, ready func(running)) error {
 	for _, w := range c.Warnings {
 		log.WarnContext(ctx, "settings", slog.String("warning", w))
-	}
-	if c.Backend == config.OMERO {
-		return order.Errorf(order.Invalid, "the backend omero is not part of this version; set backend: repository")
 	}
 	err := withDatabase(ctx, c, log, func(ctx context.Context, url string) error {
 		s, err := start(ctx, c, url, log)
@@ -81,7 +77,7 @@ type service struct {
 	url    string
 	store  *tracking.Store
 	share  *importer.Share
-	repo   *repository.Repository
+	images backend
 	listen net.Listener
 
 	installation string // names the database among others
@@ -111,7 +107,8 @@ func (s *service) open(ctx context.Context) (err error) {
 	if err := s.connect(ctx); err != nil {
 		return err
 	}
-	s.repo, err = repository.Open(repository.Config{Dir: c.Repository.Dir}, s.share, s.store.Catalog(), time.Now)
+	// A service that only watches may find destinations too: each process has its own sessions.
+	s.images, err = openBackend(ctx, c, filepath.Join(c.StateDir, "omero"), s.share, s.store, s.log)
 	return err
 }
 
@@ -163,8 +160,8 @@ func (s *service) tryConnect(ctx context.Context) error {
 }
 
 func (s *service) close() {
-	if s.repo != nil {
-		_ = s.repo.Close()
+	if s.images != nil {
+		_ = s.images.Close()
 	}
 	if s.store != nil {
 		s.store.Close()
@@ -278,11 +275,19 @@ func (s *service) work(ctx context.Context, abort <-chan struct{}) error {
 		return err
 	}
 	defer func() { _ = converter.Close() }()
+	batch := 0
+	if s.config.Backend == config.OMERO {
+		batch = omeroBatch
+	}
+	if err := awaitBackend(ctx, s.images); err != nil {
+		return err
+	}
 	e := engine.New(engine.Config{
+		Batch:   batch,
 		Workers: s.config.Workers, PerDestination: s.config.PerDestination, MaxAttempts: s.config.MaxAttempts, FirstWait: firstWait,
 		CheckTimeout: s.config.CheckTimeout, ImportTimeout: s.config.ImportTimeout, SpoolDir: s.config.StateDir, ShutdownTimeout: s.config.ShutdownTimeout,
 		Conversions: engine.Conversions{Converter: converter, Workers: s.config.Converters, Temp: filepath.Join(s.config.Podman.TempDir, s.installation), Processed: s.config.ProcessedFolder},
-	}, s.store, s.share, s.repo, logs.Open, s.log)
+	}, s.store, s.share, s.images, logs.Open, s.log)
 	done := make(chan struct{})
 	defer close(done)
 	go func() {

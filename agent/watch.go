@@ -52,7 +52,7 @@ func (s *service) watcher() (*intake.Intake, *watcher.Watcher, error) {
 	}
 	var watch *watcher.Watcher
 	settings.Measure = func(ctx context.Context, path string) (watcher.Drop, bool, error) { return watch.Measure(ctx, path) }
-	in := intake.New(settings, s.store, s.share, s.repo, s.log)
+	in := intake.New(settings, s.store, s.share, s.images, s.log)
 	if watch, err = watcher.New(options, in); err != nil {
 		return nil, nil, &order.Error{Class: order.Invalid, Reason: err.Error(), Err: err}
 	}

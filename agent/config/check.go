@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"maps"
 	"net"
+	"net/url"
 	"path"
 	"path/filepath"
 	"slices"
@@ -26,6 +27,7 @@ func (f *file) config(src *source) (*Config, error) {
 		ProcessedFolder: f.processedFolder,
 		OMERO: OMEROServer{
 			Host: f.OMERO.Host, Port: int(f.OMERO.Port), User: f.OMERO.User, Password: f.OMERO.Password, Dir: f.OMERO.Dir,
+			CLI: f.OMERO.CLI, WebURL: f.OMERO.WebURL, CAFile: f.OMERO.CAFile, Managed: filepath.Clean(f.OMERO.Managed),
 		},
 		Import: ImportOptions{
 			ParallelUpload: int(f.ParallelUpload), ParallelFilesets: int(f.ParallelFilesets),
@@ -67,8 +69,13 @@ func (f *file) folders(src *source, c *Config) error {
 	if strings.ContainsAny(f.BaseDir, "{}") {
 		return src.bad("base_dir", "is %s: braces are only for what a rule captures", quote(f.BaseDir))
 	}
-	if f.OMERO.Dir != "" {
-		if err := absolute(src, "omero.dir", f.OMERO.Dir); err != nil {
+	for _, dir := range []struct{ key, path string }{
+		{"omero.dir", f.OMERO.Dir}, {"omero.ca_file", f.OMERO.CAFile}, {"omero.managed_repository", f.OMERO.Managed},
+	} {
+		if dir.path == "" && dir.key != "omero.managed_repository" {
+			continue
+		}
+		if err := absolute(src, dir.key, dir.path); err != nil {
 			return err
 		}
 	}
@@ -196,6 +203,12 @@ func (f *file) backend(src *source, c *Config) error {
 	}
 	if c.Backend != Repository && c.Backend != OMERO {
 		return src.bad("backend", "is %s: allowed are repository and omero", quote(string(c.Backend)))
+	}
+	if f.OMERO.WebURL != "" {
+		u, err := url.Parse(f.OMERO.WebURL)
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil {
+			return src.bad("omero.web_url", "is no address such as https://omero.example.org/")
+		}
 	}
 	return nil
 }

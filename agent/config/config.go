@@ -81,6 +81,10 @@ type OMEROServer struct {
 	User     string
 	Password Secret
 	Dir      string // OMERODIR: where OMERO's own files are
+	CLI      string // the omero executable: a path, or a name to be looked for
+	WebURL   string // of OMERO.web; empty for none
+	CAFile   string // certificates that OMERO.web is trusted by; empty for the system's
+	Managed  string // the managed repository's folder; absolute and clean
 }
 
 // ImportOptions are what the omero backend hands to each import.

@@ -113,7 +113,10 @@ func TestLoad_takesEveryKey(t *testing.T) {
 	require.Equal(t, config.Legacy{
 		Root: "/srv/data", PathMap: map[string]string{"/old": "/srv/data"}, CoreGroups: []string{"core", "007"},
 	}, c.Legacy)
-	require.Equal(t, config.OMEROServer{Host: "omero.example", Port: 4063, User: "root", Password: "hunter2", Dir: "/opt/omero"}, c.OMERO)
+	require.Equal(t, config.OMEROServer{
+		Host: "omero.example", Port: 4063, User: "root", Password: "hunter2", Dir: "/opt/omero",
+		CLI: "/opt/omero/bin/omero", WebURL: "https://omero.example/web/", CAFile: "/etc/omero.pem", Managed: "/srv/managed",
+	}, c.OMERO)
 	require.Equal(t, 3, c.Converters)
 	require.Equal(t, config.Podman{
 		Socket: "/run/user/7/podman/podman.sock", TempDir: "/opt/omero/temp", Allowed: []string{"ghcr.io/**", "localhost/*"}, Pull: "never",
@@ -172,7 +175,10 @@ func TestLoad_letsTheEnvironmentWin(t *testing.T) {
 		"PROCESSED_DATA_FOLDER=.converted", "PODMAN_USERNS_MODE=host", "PODMAN_BIND_RETRY_ATTEMPTS=7", "PODMAN_BIND_RETRY_DELAY_SECONDS=9")
 	require.Equal(t, "postgresql://x@y/z", string(c.Database.URL))
 	require.False(t, c.Database.Migrate)
-	require.Equal(t, config.OMEROServer{Host: "other", Port: 4064, User: "ada", Password: "secret", Dir: "/omero"}, c.OMERO)
+	require.Equal(t, config.OMEROServer{
+		Host: "other", Port: 4064, User: "ada", Password: "secret", Dir: "/omero",
+		CLI: "/opt/omero/bin/omero", WebURL: "https://omero.example/web/", CAFile: "/etc/omero.pem", Managed: "/srv/managed",
+	}, c.OMERO)
 	require.False(t, c.Import.RegisterZarr)
 	require.Equal(t, ".converted", c.ProcessedFolder)
 	require.Equal(t, "host", c.Podman.UsernsMode)

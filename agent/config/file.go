@@ -81,6 +81,10 @@ type omeroBlock struct {
 	User     string `yaml:"user"`
 	Password Secret `yaml:"password"`
 	Dir      string `yaml:"dir"`
+	CLI      string `yaml:"cli"`
+	WebURL   string `yaml:"web_url"`
+	CAFile   string `yaml:"ca_file"`
+	Managed  string `yaml:"managed_repository"`
 }
 
 type podmanBlock struct {

@@ -151,11 +151,11 @@ func (r *run) tables(ctx context.Context, folder string) ([]importer.Pair, error
 	var pairs []importer.Pair
 	for _, path := range places {
 		found, warnings, err := r.engine.share.Metadata(path)
-		if _, wrong := errors.AsType[*importer.Error](err); wrong {
-			warnings, err = append(warnings, err.Error()), nil
-		}
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
+		}
+		if _, wrong := errors.AsType[*importer.Error](err); wrong {
+			warnings, err = append(warnings, err.Error()), nil
 		}
 		if err != nil {
 			return nil, fmt.Errorf("reading %q: %w", path, err)

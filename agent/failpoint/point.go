@@ -34,14 +34,20 @@ const (
 // Points is all of them that orders without a converter pass.
 func Points() []Point {
 	return []Point{
-		Placing, Placed, Taking, Taken, Listed, Beginning, Begun, Checked, Recording, Recorded, Imported, Saved, Ending, Ended, Returning, Returned, Reporting,
+		Placing, Placed, Taking, Taken, Listed, Beginning, Begun, Checked, Prepared, Recording, Recorded, Imported, Saved, Ending, Ended, Returning, Returned, Reporting,
 	}
+}
+
+// OMEROPoints is those between an order's being taken up and its end that orders pass which are
+// imported into OMERO.
+func OMEROPoints() []Point {
+	return []Point{Taken, Listed, Begun, Checked, Prepared, Imported, Ending, Ended, Returning, Returned}
 }
 
 // ConversionPoints is those between an order's being taken up and its end that orders with
 // a converter pass.
 func ConversionPoints() []Point {
 	return []Point{
-		Taken, Begun, Checked, Converting, Started, Made, Kept, Recording, Recorded, Imported, Redirected, Saved, Converted, Ending, Ended,
+		Taken, Begun, Checked, Prepared, Converting, Started, Made, Kept, Recording, Recorded, Imported, Redirected, Saved, Converted, Ending, Ended,
 	}
 }

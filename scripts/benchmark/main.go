@@ -27,6 +27,7 @@ const usage = `usage:
   scripts/bench latency [COUNT]    time from a file's getting its name to its order's commit (500)
   scripts/bench zarr [COUNT]       processor time for one image of many chunks, beside cp's (500000)
   scripts/bench preprocess [COUNT] conversions in containers, one at a time and several, beside podman run by hand; memory (100)
+  scripts/bench omero [COUNT]      processes and time of OMERO orders of 1, 100 and so many files, beside a process a file (1000)
   scripts/bench --short            a little of all`
 
 func main() {
@@ -75,6 +76,7 @@ var modes = map[string]mode{
 	"preprocess": one(100, func(ctx context.Context, m *machine, n int) error {
 		return m.preprocess(ctx, conversions{orders: n, inputs: 100, sleep: 500 * time.Millisecond, megabytes: 1024, many: 1000})
 	}),
+	"omero": one(1000, func(ctx context.Context, m *machine, n int) error { return m.omero(ctx, n) }),
 	"--short": {nil, func(ctx context.Context, m *machine, _ []int) error {
 		return errors.Join(
 			m.pickup(ctx, 100),
@@ -87,6 +89,7 @@ var modes = map[string]mode{
 			m.drop(ctx, 2000, time.Second),
 			m.latency(ctx, 20),
 			m.zarr(ctx, 2000, 2*time.Second),
+			m.omero(ctx, 20),
 			m.preprocessIfThere(ctx, conversions{orders: 3, inputs: 4, sleep: 300 * time.Millisecond, megabytes: 16, many: 10}),
 		)
 	}},
