@@ -116,6 +116,17 @@ func omeroConfig(c *config.Config, dir string) (*omero.Config, error) {
 	return settings, nil
 }
 
+// outcome has the exit status tell what kind of fault one of the backend is.
+func outcome(err error) error {
+	if refused, ok := errors.AsType[*importer.Error](err); ok {
+		return &order.Error{Class: order.Invalid, Reason: refused.Reason, Err: refused}
+	}
+	if errors.Is(err, importer.ErrUnavailable) {
+		return &order.Error{Class: order.Busy, Reason: err.Error(), Err: err}
+	}
+	return err
+}
+
 // awaitBackend waits until the backend can be used, for as long as it takes. What is wrong
 // with the settings is an error at once.
 func awaitBackend(ctx context.Context, b backend) error {

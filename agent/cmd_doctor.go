@@ -21,6 +21,7 @@ import (
 	"biomero-importer/agent/order"
 	"biomero-importer/agent/tracking"
 	"biomero-importer/importer"
+	"biomero-importer/importer/omero"
 	"biomero-importer/preprocess"
 )
 
@@ -154,6 +155,8 @@ func (a *app) examine(ctx context.Context, o doctorOptions, c *checkup) error {
 	there := unread
 	if settings.Backend == config.Repository {
 		there = c.repository(settings.Repository.Dir)
+	} else if slices.Contains(settings.Roles, config.Work) {
+		c.omero(ctx, settings)
 	}
 	if settings.Database.Embedded && missing(filepath.Join(settings.StateDir, "postgres")) {
 		c.add("database", "the embedded one, which is made at the first start", nil)
@@ -216,6 +219,32 @@ func (c *checkup) podman(ctx context.Context, p *config.Podman) {
 		}
 		c.add("podman", service+"; "+lacks, err)
 	}
+}
+
+// omero asks OMERO, and looks at its repository.
+func (c *checkup) omero(ctx context.Context, settings *config.Config) {
+	c.add("omero.managed_repository", settings.OMERO.Managed, writable(settings.OMERO.Managed))
+	err := askOMERO(ctx, settings)
+	c.add("omero", fmt.Sprintf("%s answers and takes the account %s", settings.OMERO.Host, settings.OMERO.User), err)
+}
+
+// askOMERO makes sure that OMERO answers and takes the service's account.
+func askOMERO(ctx context.Context, settings *config.Config) (err error) {
+	dir, err := os.MkdirTemp("", "biomero-importer-")
+	if err != nil {
+		return fmt.Errorf("making a folder for a session: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	o, err := omeroConfig(settings, dir)
+	if err != nil {
+		return err
+	}
+	b, err := omero.Open(ctx, *o, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, b.Close()) }() //nolint:contextcheck // it has a time of its own
+	return outcome(b.Ping(ctx))
 }
 
 // missing reports whether there is nothing of this name.

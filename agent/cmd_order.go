@@ -141,10 +141,7 @@ func (a *app) container(ctx context.Context, settings *config.Config, share *imp
 	id, err = b.Container(ctx, importer.Container{
 		Type: importer.ContainerType(o.Destination.Type), Group: o.Group, User: o.User, Project: o.Destination.Project, Name: o.Destination.Name,
 	})
-	if refused, ok := errors.AsType[*importer.Error](err); ok {
-		return 0, &order.Error{Class: order.Invalid, Reason: refused.Reason, Err: refused}
-	}
-	return id, err
+	return id, outcome(err)
 }
 
 // order reads the order from the manifest or the flags.

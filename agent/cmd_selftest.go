@@ -68,17 +68,17 @@ func (a *app) runSelfTest(ctx context.Context, o selfTestOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	b, err := omero.Open(ctx, *c, logging.Terminal(a.err, slog.LevelWarn))
+	b, err := omero.Open(ctx, *c, logging.Terminal(a.err, slog.LevelInfo))
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, b.Close()) }()
+	defer func() { err = errors.Join(err, b.Close()) }() //nolint:contextcheck // it has a time of its own
 	image, err := selfTestImage(settings.BaseDir, o.dir)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.Remove(image)) }()
-	return selfTestFault(a.selfTest(ctx, b, o, image))
+	return outcome(a.selfTest(ctx, b, o, image))
 }
 
 func (a *app) selfTest(ctx context.Context, b *omero.Backend, o selfTestOptions, image string) error {
@@ -94,23 +94,12 @@ func (a *app) selfTest(ctx context.Context, b *omero.Backend, o selfTestOptions,
 	return b.SelfTest(ctx, importer.Order{UUID: uuid.NewString(), Group: o.group, User: o.user, Type: importer.Dataset, Container: id}, image, say)
 }
 
-// selfTestFault has the exit status tell what kind of fault it is.
-func selfTestFault(err error) error {
-	if refused, ok := errors.AsType[*importer.Error](err); ok {
-		return &order.Error{Class: order.Invalid, Reason: refused.Reason, Err: refused}
-	}
-	if errors.Is(err, importer.ErrUnavailable) {
-		return order.Errorf(order.Busy, "testing: %w", err)
-	}
-	return err
-}
-
-// selfTestImage writes the image. It is best kept where no rule watches.
+// selfTestImage writes the image. OMERO passes over names that begin with a dot.
 func selfTestImage(base, dir string) (string, error) {
 	if dir == "" {
 		dir = base
 	}
-	f, err := os.CreateTemp(dir, ".biomero-importer-selftest-*.tif")
+	f, err := os.CreateTemp(dir, "biomero-importer-selftest-*.tif")
 	if err != nil {
 		return "", fmt.Errorf("writing an image for the test: %w", err)
 	}

@@ -2,10 +2,10 @@ package main_test
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -51,7 +51,7 @@ func (s *omeroSite) order(files ...string) string {
 	require.NoError(s.t, err)
 	id := uuid.NewString()
 	_, err = s.store.Pool().Exec(s.t.Context(), `INSERT INTO public.imports (group_name, user_name, destination_id, destination_type, stage, uuid, files)
-		VALUES ('Demo', 'ada', $1, 'Dataset', 'Import Pending', $2, $3)`, fmt.Sprint(s.dataset), id, string(list))
+		VALUES ('Demo', 'ada', $1, 'Dataset', 'Import Pending', $2, $3)`, strconv.FormatInt(s.dataset, 10), id, string(list))
 	require.NoError(s.t, err)
 	return id
 }
@@ -105,7 +105,7 @@ func TestOMERO(t *testing.T) {
 	state := s.omero.State()
 	first := state.Annotations[0]
 	for key, want := range map[string]string{
-		"UUID": id, "Group": "Demo", "Username": "ada", "DestinationType": "Dataset", "DestinationID": fmt.Sprint(s.dataset), "csv_stain": "DAPI",
+		"UUID": id, "Group": "Demo", "Username": "ada", "DestinationType": "Dataset", "DestinationID": strconv.FormatInt(s.dataset, 10), "csv_stain": "DAPI",
 		"Files": fmt.Sprintf("[%q,%q]", one, two),
 	} {
 		require.Equal(t, want, first.Value(key), key)
@@ -126,6 +126,31 @@ func (s *omeroSite) secret() {
 		require.NotContains(s.t, strings.Join(call.Argv, " "), omerotest.RootPassword+" ")
 		require.NotContains(s.t, call.Argv, omerotest.RootPassword)
 	}
+}
+
+// A self-test imports an image for real, and leaves nothing behind but its dataset.
+func TestOMERO_selftest(t *testing.T) {
+	t.Parallel()
+	s := newOMEROSite(t)
+	stdout, stderr, status := s.run("selftest", "--user", "ada", "--group", "Demo")
+	require.Zero(t, status, stderr)
+	require.Equal(t, 5, strings.Count(stdout, "ok    "), stdout)
+	require.Contains(t, stdout, "it is removed again")
+	st := s.omero.State()
+	require.Empty(t, st.Filesets)
+	require.Empty(t, st.Images)
+	require.Empty(t, st.Annotations)
+	require.Len(t, st.Datasets, 2)
+	files, err := os.ReadDir(s.path("data"))
+	require.NoError(t, err)
+	require.Empty(t, files)
+	_, stderr, status = s.run("selftest", "--user", "eve", "--group", "Demo")
+	require.Equal(t, 2, status)
+	require.Contains(t, stderr, `There is no user "eve" in OMERO.`)
+	s.omero.Fail(omerotest.Fault{At: omerotest.AtLogin, Kind: omerotest.Refused})
+	_, stderr, status = s.run("selftest", "--user", "ada", "--group", "Demo")
+	require.Equal(t, 4, status, stderr)
+	s.once(map[string]string{})
 }
 
 func TestOMERO_wrongPasswordEndsTheService(t *testing.T) {
@@ -206,6 +231,5 @@ func TestFault_killedWhileOMEROImports(t *testing.T) {
 	left, err := filepath.Glob(s.path("state", "omero", "*"))
 	require.NoError(t, err)
 	require.Empty(t, left)
-	_, err = os.Stat(s.path("logs", "cli."+id+".logs"))
-	require.False(t, errors.Is(err, os.ErrNotExist))
+	require.FileExists(t, s.path("logs", "cli."+id+".logs"))
 }

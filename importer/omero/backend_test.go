@@ -1,16 +1,15 @@
 package omero_test
 
 import (
-	"testing"
-
 	"github.com/stretchr/testify/require"
 
 	"biomero-importer/importer/omero/omerotest"
 )
 
-func testImport(t *testing.T, by way) {
+func testImport(on trial) {
+	t := on.t
 	t.Parallel()
-	r := newRig(t, by)
+	r := newRig(t, on.by)
 	b := r.open()
 	o := r.order()
 	r.prepare(b, &o)

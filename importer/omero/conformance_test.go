@@ -28,7 +28,8 @@ func (r *rig) run(o *importer.Order, paths ...string) []importer.Result {
 }
 
 // Names and what files hold make no difference: each file knows its own images.
-func testNames(t *testing.T, by way) {
+func testNames(on trial) {
+	t := on.t
 	t.Parallel()
 	for name, files := range map[string][]string{
 		"HQL's wildcards":      {"a_b.tif", "aXb.tif", "a%b.tif", "aYYb.tif"},
@@ -43,7 +44,7 @@ func testNames(t *testing.T, by way) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := newRig(t, by)
+			r := newRig(t, on.by)
 			o := r.order()
 			var paths []string
 			for i, file := range files {
@@ -81,14 +82,15 @@ func testNames(t *testing.T, by way) {
 }
 
 // One bad file does not stop the others, and says what is wrong.
-func testBadFiles(t *testing.T, by way) {
+func testBadFiles(on trial) {
+	t := on.t
 	t.Parallel()
 	for name, content := range map[string][]byte{
 		"corrupt": omerotest.CorruptFile(), "of no format": omerotest.UnknownFile(), "not to be read": omerotest.UnreadableFile(), "failing": omerotest.FailingFile(),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := newRig(t, by)
+			r := newRig(t, on.by)
 			o := r.order()
 			results := r.run(&o, r.file("a.tif", omerotest.ImagesFile(1)), r.file("bad.tif", content), r.file("c.tif", omerotest.ImagesFile(1)))
 			require.NoError(t, results[0].Err)
@@ -103,9 +105,10 @@ func testBadFiles(t *testing.T, by way) {
 	}
 }
 
-func testPlates(t *testing.T, by way) {
+func testPlates(on trial) {
+	t := on.t
 	t.Parallel()
-	r := newRig(t, by)
+	r := newRig(t, on.by)
 	o := r.order()
 	o.Type, o.Container = importer.Screen, r.screen
 	results := r.run(&o, r.file("p.xml", omerotest.PlatesFile(2, 3, 2)))
@@ -123,9 +126,10 @@ func testPlates(t *testing.T, by way) {
 }
 
 // All files that OMERO finds in a folder are the order's, and one that fails is told of.
-func testFolder(t *testing.T, by way) {
+func testFolder(on trial) {
+	t := on.t
 	t.Parallel()
-	r := newRig(t, by)
+	r := newRig(t, on.by)
 	o := r.order()
 	for name, content := range map[string][]byte{"d/a.tif": omerotest.ImagesFile(1), "d/sub/b.tif": omerotest.ImagesFile(2), "d/readme.txt": omerotest.UnknownFile()} {
 		r.file(name, content)
@@ -145,9 +149,10 @@ func testFolder(t *testing.T, by way) {
 }
 
 // Files that OMERO takes for one fileset have it in common.
-func testFilesOfOneFileset(t *testing.T, by way) {
+func testFilesOfOneFileset(on trial) {
+	t := on.t
 	t.Parallel()
-	r := newRig(t, by)
+	r := newRig(t, on.by)
 	o := r.order()
 	main, part := r.file("m.companion.ome", omerotest.MainFile("m_1.dat", "m_2.dat")), r.file("m_1.dat", []byte("part"))
 	r.file("m_2.dat", []byte("part"))
@@ -160,7 +165,8 @@ func testFilesOfOneFileset(t *testing.T, by way) {
 }
 
 // What a user may not do is found out before anything is made, in one sentence.
-func testPrepare(t *testing.T, by way) {
+func testPrepare(on trial) {
+	t := on.t
 	t.Parallel()
 	for name, c := range map[string]struct {
 		change func(r *rig, o *importer.Order)
@@ -175,7 +181,7 @@ func testPrepare(t *testing.T, by way) {
 			o.Group = "Others"
 		}, `The user "ada" is not in the group "Others" in OMERO.`},
 		"no such dataset": {func(_ *rig, o *importer.Order) { o.Container = 99_999 }, `There is no Dataset 99999 in the group "Lab" in OMERO that "ada" can see.`},
-		"a screen's id":   {func(r *rig, o *importer.Order) { o.Container, o.Type = 99_998, importer.Screen }, `There is no Screen 99998 in the group "Lab" in OMERO that "ada" can see.`},
+		"a screen's id":   {func(_ *rig, o *importer.Order) { o.Container, o.Type = 99_998, importer.Screen }, `There is no Screen 99998 in the group "Lab" in OMERO that "ada" can see.`},
 		"another group's": {func(r *rig, o *importer.Order) {
 			other := r.server.AddGroup("Others", omerotest.ReadWrite)
 			r.server.AddMember(omerotest.Member{User: r.ada, Group: other})
@@ -187,7 +193,7 @@ func testPrepare(t *testing.T, by way) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := newRig(t, by)
+			r := newRig(t, on.by)
 			o := r.order()
 			c.change(r, &o)
 			b := r.open()
@@ -202,9 +208,10 @@ func testPrepare(t *testing.T, by way) {
 }
 
 // In groups whose members may change each other's data, and for leaders, others' datasets will do.
-func testPrepare_othersDatasets(t *testing.T, by way) {
+func testPrepareOthersDatasets(on trial) {
+	t := on.t
 	t.Parallel()
-	r := newRig(t, by)
+	r := newRig(t, on.by)
 	shared := r.server.AddGroup("Shared", omerotest.ReadWrite)
 	led := r.server.AddGroup("Led", omerotest.ReadOnly)
 	for _, group := range []int64{shared, led} {
@@ -223,9 +230,10 @@ func testPrepare_othersDatasets(t *testing.T, by way) {
 	}
 }
 
-func testPing(t *testing.T, by way) {
+func testPing(on trial) {
+	t := on.t
 	t.Parallel()
-	r := newRig(t, by)
+	r := newRig(t, on.by)
 	require.NoError(t, r.open().Ping(t.Context()))
 	r.server.Fail(omerotest.Fault{At: omerotest.AtLogin, Kind: omerotest.Refused, Times: 2})
 	b := r.open()
@@ -240,9 +248,10 @@ func testPing(t *testing.T, by way) {
 }
 
 // A container is found by its name, and otherwise made, once.
-func testContainer(t *testing.T, by way) {
+func testContainer(on trial) {
+	t := on.t
 	t.Parallel()
-	r := newRig(t, by)
+	r := newRig(t, on.by)
 	b := r.open()
 	find := func(c importer.Container) int64 {
 		c.Group, c.User = "Lab", "ada"
@@ -264,9 +273,10 @@ func testContainer(t *testing.T, by way) {
 }
 
 // Values of any kind arrive as they are.
-func testDescribe(t *testing.T, by way) {
+func testDescribe(on trial) {
+	t := on.t
 	t.Parallel()
-	r := newRig(t, by)
+	r := newRig(t, on.by)
 	o := r.order()
 	b := r.open()
 	r.prepare(b, &o)
@@ -302,9 +312,10 @@ func testDescribe(t *testing.T, by way) {
 }
 
 // Orders that are carried out at the same time have sessions of their own.
-func testManyOrdersAtOnce(t *testing.T, by way) {
+func testManyOrdersAtOnce(on trial) {
+	t := on.t
 	t.Parallel()
-	r := newRig(t, by)
+	r := newRig(t, on.by)
 	b := r.open()
 	var group sync.WaitGroup
 	for i := range 8 {
@@ -338,9 +349,10 @@ func testManyOrdersAtOnce(t *testing.T, by way) {
 
 // An order that is cancelled in the middle of an import leaves no process behind, and what it
 // has imported is found.
-func testCancel(t *testing.T, by way) {
+func testCancel(on trial) {
+	t := on.t
 	t.Parallel()
-	r := newRig(t, by)
+	r := newRig(t, on.by)
 	r.server.Change(func(o *omerotest.Options) { o.FilesetTime = 50_000_000 })
 	o := r.order()
 	b := r.open()
@@ -363,7 +375,7 @@ func testCancel(t *testing.T, by way) {
 	require.NoError(t, err)
 	require.Len(t, r.server.State().Filesets, n, "the import has ended")
 	require.GreaterOrEqual(t, len(folders), 1)
-	results, _ := r.tries(&o, 2, paths...)
+	results := r.tries(&o, 2, paths...)
 	for _, result := range results {
 		require.NoError(t, result.Err)
 	}

@@ -15,9 +15,9 @@ import (
 
 // tries carries an order out as the engine does, until it is over: what failed for a reason
 // that may pass is tried again, by a new process each time.
-func (r *rig) tries(o *importer.Order, most int, paths ...string) (results []importer.Result, tries int) {
+func (r *rig) tries(o *importer.Order, most int, paths ...string) (results []importer.Result) {
 	r.t.Helper()
-	for tries = 1; tries <= most; tries++ {
+	for tries := 1; tries <= most; tries++ {
 		b := r.open()
 		var err error
 		results, err = r.try(b, o, paths)
@@ -25,11 +25,11 @@ func (r *rig) tries(o *importer.Order, most int, paths ...string) (results []imp
 		require.NoError(r.t, b.Close())
 		r.t.Logf("try %d: %v, %+v", tries, err, results)
 		if err == nil && over(results) {
-			return results, tries
+			return results
 		}
 	}
 	r.t.Fatalf("the order is not over after %d tries", most)
-	return nil, 0
+	return nil
 }
 
 func (r *rig) try(b *omero.Backend, o *importer.Order, paths []string) ([]importer.Result, error) {
@@ -55,7 +55,8 @@ func over(results []importer.Result) bool {
 
 // Whatever fails once, wherever: each file has one fileset in the end, and each image one
 // annotation.
-func testFaults(t *testing.T, by way) {
+func testFaults(on trial) {
+	t := on.t
 	t.Parallel()
 	faults := []omerotest.Fault{}
 	for _, at := range []omerotest.Op{omerotest.AtLogin, omerotest.AtImport, omerotest.AtHQL, omerotest.AtObj, omerotest.AtLogout} {
@@ -80,11 +81,11 @@ func testFaults(t *testing.T, by way) {
 	for _, fault := range faults {
 		t.Run(fmt.Sprintf("%s %s after %d", fault.At, fault.Kind, fault.After), func(t *testing.T) {
 			t.Parallel()
-			r := newRig(t, by)
+			r := newRig(t, on.by)
 			o := r.order()
 			paths := []string{r.file("a.tif", omerotest.ImagesFile(1)), r.file("b.tif", omerotest.ImagesFile(2)), r.file("c.tif", omerotest.ImagesFile(1))}
 			r.server.Fail(fault)
-			results, _ := r.tries(&o, 4, paths...)
+			results := r.tries(&o, 4, paths...)
 			for _, result := range results {
 				require.NoError(t, result.Err)
 			}

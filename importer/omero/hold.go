@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 
@@ -95,14 +96,12 @@ func (h *hold) whyRefused(ctx context.Context, refusal error) error {
 	case !known:
 		return &importer.Error{Reason: fmt.Sprintf("There is no user %q in OMERO.", o.User), Err: refusal}
 	}
-	for _, group := range groups {
-		if group == o.Group {
-			return &importer.Error{
-				Reason: fmt.Sprintf("The importer's account in OMERO may not act for the user %q: an administrator has to give it the privilege Sudo.", o.User), Err: refusal,
-			}
-		}
+	if !slices.Contains(groups, o.Group) {
+		return &importer.Error{Reason: fmt.Sprintf("The user %q is not in the group %q in OMERO.", o.User, o.Group), Err: refusal}
 	}
-	return &importer.Error{Reason: fmt.Sprintf("The user %q is not in the group %q in OMERO.", o.User, o.Group), Err: refusal}
+	return &importer.Error{
+		Reason: fmt.Sprintf("The importer's account in OMERO may not act for the user %q: an administrator has to give it the privilege Sudo.", o.User), Err: refusal,
+	}
 }
 
 // close ends the session. What cannot be ended now ends by itself when it is idle.

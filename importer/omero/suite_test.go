@@ -2,29 +2,35 @@ package omero_test
 
 import "testing"
 
+// trial is one run of a test of the suite.
+type trial struct {
+	t  *testing.T
+	by way
+}
+
 // suite is what holds whichever way OMERO is asked.
-var suite = map[string]func(t *testing.T, by way){
-	"Names":                  testNames,
-	"BadFiles":               testBadFiles,
-	"Plates":                 testPlates,
-	"Folder":                 testFolder,
-	"FilesOfOneFileset":      testFilesOfOneFileset,
-	"Prepare":                testPrepare,
-	"Prepare_othersDatasets": testPrepare_othersDatasets,
-	"Ping":                   testPing,
-	"Container":              testContainer,
-	"Describe":               testDescribe,
-	"ManyOrdersAtOnce":       testManyOrdersAtOnce,
-	"Cancel":                 testCancel,
-	"Faults":                 testFaults,
-	"Import":                 testImport,
+var suite = map[string]func(on trial){
+	"Names":                 testNames,
+	"BadFiles":              testBadFiles,
+	"Plates":                testPlates,
+	"Folder":                testFolder,
+	"FilesOfOneFileset":     testFilesOfOneFileset,
+	"Prepare":               testPrepare,
+	"PrepareOthersDatasets": testPrepareOthersDatasets,
+	"Ping":                  testPing,
+	"Container":             testContainer,
+	"Describe":              testDescribe,
+	"ManyOrdersAtOnce":      testManyOrdersAtOnce,
+	"Cancel":                testCancel,
+	"Faults":                testFaults,
+	"Import":                testImport,
 }
 
 func TestSuite(t *testing.T) {
 	t.Parallel()
 	for _, by := range []way{byCLI, overWeb} {
 		for name, test := range suite {
-			t.Run(string(by)+"/"+name, func(t *testing.T) { test(t, by) })
+			t.Run(string(by)+"/"+name, func(t *testing.T) { test(trial{t, by}) }) //nolint:tparallel // each does by itself
 		}
 	}
 }

@@ -154,7 +154,7 @@ func withOMERO(s *site, do func(o *pretended) error) (err error) {
 	tb := &program{dir: filepath.Join(s.dir, "omero")}
 	defer func() {
 		if p := recover(); p != nil {
-			fault, ok := p.(programFault)
+			fault, ok := p.(programError)
 			if !ok {
 				panic(p)
 			}
@@ -199,9 +199,9 @@ type program struct {
 	cleanup []func()
 }
 
-type programFault struct{ text string }
+type programError struct{ text string }
 
-func (f programFault) Error() string { return f.text }
+func (f programError) Error() string { return f.text }
 
 func (p *program) Helper() {}
 
@@ -218,7 +218,7 @@ func (p *program) TempDir() string {
 
 func (p *program) Error(args ...any) { fmt.Fprintln(os.Stderr, args...) }
 
-func (p *program) Fatal(args ...any) { panic(programFault{strings.TrimSpace(fmt.Sprintln(args...))}) }
+func (p *program) Fatal(args ...any) { panic(programError{strings.TrimSpace(fmt.Sprintln(args...))}) }
 
 func (p *program) end() {
 	for _, f := range slices.Backward(p.cleanup) {

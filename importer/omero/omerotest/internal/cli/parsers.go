@@ -77,6 +77,7 @@ func newParser() *argparse.Parser {
 			oneOf(positional("command", argparse.Optional), "new", "update", "null", "map-get", "map-set", "get", "list-get"),
 			positional("Class", argparse.Optional),
 			positional("fields", argparse.Any))},
+		"delete": {Prog: "omero delete", Args: append(loginArgs(), positional("obj", argparse.Any))},
 		"zarr": {
 			Prog: "omero zarr", Args: append(loginArgs(), value("zarr_output", "--output"), flag("cache", "--cache_numpy")),
 			Subs: map[string]*argparse.Parser{

@@ -138,6 +138,8 @@ func (a *app) run() error {
 		return a.hql()
 	case "obj":
 		return a.obj()
+	case "delete":
+		return a.delete()
 	case "zarr import":
 		return a.zarr()
 	case "version":

@@ -19,6 +19,7 @@ type change struct {
 	Requests    []Request    `json:"requests,omitempty"`
 	Plans       []Plan       `json:"plans,omitempty"`
 	Options     *Options     `json:"options,omitempty"`
+	Deletions   []deletion   `json:"deletions,omitempty"`
 }
 
 // World is everything on the server at one moment.
@@ -79,6 +80,9 @@ func (w *World) apply(c *change) {
 	putAll(&w.plans, c.Plans)
 	if c.Options != nil {
 		w.options = *c.Options
+	}
+	for i := range c.Deletions {
+		w.delete(&c.Deletions[i])
 	}
 }
 
