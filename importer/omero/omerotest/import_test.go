@@ -62,6 +62,9 @@ func TestImportExits(t *testing.T) {
 			r := s.run(args...)
 			require.Equal(t, tc.exit, r.exit, r.errors)
 			require.Len(t, records(t, r.out), tc.records, r.out)
+			if tc.records == 0 {
+				require.Empty(t, r.out)
+			}
 			require.Contains(t, r.errors, tc.says)
 		})
 	}

@@ -126,6 +126,19 @@ func TestLogoutAlwaysSucceeds(t *testing.T) {
 	require.Zero(t, s.run("logout").exit)
 }
 
+func TestLogoutThatDoesNotReachTheServer(t *testing.T) {
+	s := newSite(t)
+	key := s.login()
+	s.Fail(omerotest.Fault{At: omerotest.AtLogout, Kind: omerotest.Lost})
+	require.Zero(t, s.run("logout").exit)
+	require.False(t, s.State().Sessions[0].Closed)
+	require.Empty(t, s.run("sessions", "key").out)
+	query := []string{"hql", "-q", "-s", s.Host, "-k", key, "select e.id from Experimenter e where e.omeName='root'"}
+	require.Zero(t, s.run(query...).exit)
+	s.CloseSessions()
+	require.Equal(t, 11, s.run(query...).exit)
+}
+
 func TestLocalStore(t *testing.T) {
 	s := newSite(t)
 	key := s.login()

@@ -94,9 +94,13 @@ func (o *Omero) Change(change func(*Options)) {
 	})
 }
 
-// Fail plans a fault. Of several the first that is due strikes.
+// Fail plans a fault. Of several the first that is due strikes. A fault that could
+// never strike ends the test.
 func (o *Omero) Fail(f Fault) {
 	o.tb.Helper()
+	if !f.Known() {
+		o.tb.Fatalf("there is no fault %+v", f)
+	}
 	o.update(func(tx *server.Tx) { tx.Fail(f) })
 }
 

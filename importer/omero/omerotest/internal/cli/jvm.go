@@ -38,15 +38,11 @@ func newJVM(a *app) *jvm {
 	}
 }
 
-const importerLog = "ome.formats.importer.ImportConfig"
-
 func (j *jvm) run() error {
 	wait(j.options.JVMStart)
 	if err := j.fromPython(); err != nil {
 		return err
 	}
-	j.log("INFO", importerLog, "OMERO.blitz Version: 5.8.0")
-	j.log("INFO", importerLog, "Bioformats version: 8.1.1 revision: 0 date: 28 November 2026")
 	found := bioformats.Find(j.paths, j.depth)
 	j.report(found)
 	if j.list {
@@ -132,9 +128,6 @@ func (j *jvm) uncaught(e *server.Exception) error {
 	j.errln(e.Error())
 	return &exit{2}
 }
-
-// log writes a line to standard output, as the contract says that some are.
-func (j *jvm) log(level, logger, text string) { j.line(j.stdout, level, logger, text) }
 
 func (j *jvm) logErr(level, logger, text string) { j.line(j.stderr, level, logger, text) }
 

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -243,16 +244,24 @@ func (a *app) logout() error {
 	}
 	last := dir.current()
 	if p, err := dir.get(last.host, last.user, last.uuid); err == nil && last.uuid != "" {
-		err = a.attach(dir, last.uuid, p, false, true)
-		if _, struck := a.strike(server.AtLogout, 0); err == nil && !struck {
-			err = a.Store.Update(func(tx *server.Tx) error { tx.CloseSession(last.uuid); return nil })
-			if err != nil {
-				return err
-			}
+		if err = a.attach(dir, last.uuid, p, false, true); err == nil {
+			err = a.closeSession(last.uuid)
+		}
+		if _, failed := errors.AsType[*server.Exception](err); err != nil && !failed {
+			return err
 		}
 	}
 	dir.remove(last.host, last.user, last.uuid)
 	return nil
+}
+
+func (a *app) closeSession(uuid string) error {
+	if f, struck := a.strike(server.AtLogout, 0); struck {
+		if done, err := a.commandFault(f); done || err != nil {
+			return err
+		}
+	}
+	return a.Store.Update(func(tx *server.Tx) error { tx.CloseSession(uuid); return nil })
 }
 
 // key prints the session that was last used, without asking the server whether it

@@ -13,7 +13,7 @@ import (
 // print prints what became of a fileset (omero-blitz, LoggingImportMonitor), with
 // what is logged around it.
 func (j *jvm) print(fs server.Fileset, images []server.Image, plates []server.Plate) {
-	j.log("INFO", "ome.formats.importer.cli.LoggingImportMonitor", "IMPORT_DONE Imported file: "+fs.ClientPaths[0])
+	j.logOut(fs)
 	imageIDs, plateIDs := make([]string, 0, len(images)), make([]string, 0, len(plates))
 	for _, i := range images {
 		imageIDs = append(imageIDs, strconv.FormatInt(i.ID, 10))
@@ -50,6 +50,16 @@ func (j *jvm) print(fs server.Fileset, images []server.Image, plates []server.Pl
 	default:
 		fmt.Fprintf(j.stdout, "Image:%s\n", strings.Join(imageIDs, ","))
 	}
+}
+
+// logOut writes to standard output what may stand before a record; without a
+// record nothing does (contract, the table of exits).
+func (j *jvm) logOut(fs server.Fileset) {
+	if j.done == 1 {
+		j.line(j.stdout, "INFO", "ome.formats.importer.ImportConfig", "OMERO.blitz Version: 5.8.0")
+		j.line(j.stdout, "INFO", "ome.formats.importer.ImportConfig", "Bioformats version: 8.1.1 revision: 0")
+	}
+	j.line(j.stdout, "INFO", "ome.formats.importer.cli.LoggingImportMonitor", "IMPORT_DONE Imported file: "+fs.ClientPaths[0])
 }
 
 // yamlRecord is a document of one record, whose keys have no order.

@@ -1,5 +1,7 @@
 package server
 
+import "slices"
+
 // What can go wrong with the command line. Where a kind may strike stands
 // behind it.
 const (
@@ -44,3 +46,26 @@ const (
 	CutAfter      Kind = "cut after"      // as Cut, but what was asked for was done
 	TruncatedJSON Kind = "truncated json" // the answer ends in the middle
 )
+
+// everyCommand are the kinds that every command knows.
+var everyCommand = []Kind{Lost, TimedOut, SessionGone, Hang, Crash}
+
+// kindsOf are the kinds that an operation knows.
+var kindsOf = map[Op][]Kind{
+	AtLogin: append([]Kind{Refused, NoSuchHost, Violation, OtherLogin}, everyCommand...),
+	AtImport: append([]Kind{
+		Refused, NoSuchHost, NoOutput, Garbage, Truncated, Cleanup, JavaKilled, NoAccess, NoSize, DiskFull,
+		CrashBeforeLink, CrashAfterLink, CrashBeforePrint, CrashAfterPrint, LostBeforePrint,
+	}, everyCommand...),
+	AtHQL:    append([]Kind{NoOutput, Garbage, Truncated}, everyCommand...),
+	AtObj:    append([]Kind{NoOutput}, everyCommand...),
+	AtZarr:   append([]Kind{NoOutput}, everyCommand...),
+	AtLogout: {Lost, Hang, Crash},
+	AtWeb:    {Error500, BadGateway, TooMany, ToLogin, Slow, Hang, Cut, CutAfter, TruncatedJSON},
+}
+
+// Known reports whether there is such a fault.
+func (f Fault) Known() bool {
+	atStart := f.Kind == NoSuchHost || f.Kind == NoOutput && f.At == AtImport
+	return slices.Contains(kindsOf[f.At], f.Kind) && (f.After == 0 || !atStart)
+}
