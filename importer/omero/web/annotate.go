@@ -56,7 +56,7 @@ func (s *Session) annotate(ctx context.Context, a model.Annotation) error {
 	}
 	r := request{what: "annotate " + names(a.Objects), method: http.MethodPost, path: "/webclient/annotate_map/", form: form}
 	var made struct {
-		ID any `json:"annId"`
+		ID any `json:"annId"` //nolint:tagliatelle // OMERO's name
 	}
 	if err := s.talk.do(ctx, r, &made); err != nil {
 		return err

@@ -3,7 +3,6 @@ package web_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -96,7 +95,7 @@ func cutWithin(w http.ResponseWriter, r *http.Request) bool {
 }
 
 // long sends more than fits.
-func long(w http.ResponseWriter, r *http.Request) bool {
+func long(w http.ResponseWriter, _ *http.Request) bool {
 	chunk := []byte(strings.Repeat(" ", 1<<20))
 	for range 20 {
 		if _, err := w.Write(chunk); err != nil {
@@ -157,7 +156,7 @@ func TestCredentialsStay(t *testing.T) {
 	t.Parallel()
 	other := newFake(t).start()
 	for _, status := range []int{301, 302, 303, 307, 308} {
-		t.Run(fmt.Sprint(status), func(t *testing.T) {
+		t.Run(http.StatusText(status), func(t *testing.T) {
 			t.Parallel()
 			f := newFake(t).start()
 			s := f.session()

@@ -15,7 +15,7 @@ const pageSize = 500
 // object is anything that OMERO.web describes.
 type object struct {
 	ID      int64    `json:"@id"`
-	Name    string   `json:"Name"`
+	Name    string   `json:"name"` // "Name"; case does not matter
 	Details *details `json:"omero:details"`
 }
 
@@ -23,14 +23,14 @@ type object struct {
 type details struct {
 	Owner struct {
 		ID   int64  `json:"@id"`
-		Name string `json:"UserName"`
+		Name string `json:"UserName"` //nolint:tagliatelle // OMERO's name
 	} `json:"owner"`
 	Group struct {
 		ID   int64  `json:"@id"`
-		Name string `json:"Name"`
+		Name string `json:"name"` // "Name"; case does not matter
 	} `json:"group"`
 	Permissions struct {
-		CanLink bool `json:"canLink"`
+		CanLink bool `json:"canLink"` //nolint:tagliatelle // OMERO's name
 	} `json:"permissions"`
 }
 
@@ -48,7 +48,7 @@ func (s *Session) list(ctx context.Context, what, path string, query url.Values)
 		var page struct {
 			Data []object `json:"data"`
 			Meta struct {
-				TotalCount int `json:"totalCount"`
+				TotalCount int `json:"totalCount"` //nolint:tagliatelle // OMERO's name
 			} `json:"meta"`
 		}
 		q := url.Values{}

@@ -15,13 +15,13 @@ import (
 
 // identity is whom a session belongs to.
 type identity struct {
-	SessionUUID    string  `json:"sessionUuid"`
-	UserID         int64   `json:"userId"`
-	UserName       string  `json:"userName"`
-	GroupID        int64   `json:"groupId"`
-	GroupName      string  `json:"groupName"`
-	IsAdmin        *bool   `json:"isAdmin"`
-	MemberOfGroups []int64 `json:"memberOfGroups"`
+	SessionUUID    string  `json:"sessionUuid"`    //nolint:tagliatelle // OMERO's name
+	UserID         int64   `json:"userId"`         //nolint:tagliatelle // OMERO's name
+	UserName       string  `json:"userName"`       //nolint:tagliatelle // OMERO's name
+	GroupID        int64   `json:"groupId"`        //nolint:tagliatelle // OMERO's name
+	GroupName      string  `json:"groupName"`      //nolint:tagliatelle // OMERO's name
+	IsAdmin        *bool   `json:"isAdmin"`        //nolint:tagliatelle // OMERO's name
+	MemberOfGroups []int64 `json:"memberOfGroups"` //nolint:tagliatelle // OMERO's name
 }
 
 // Login opens a session as a user, to work in one of the user's groups. A *model.LoginError
@@ -111,7 +111,7 @@ func (t *talk) identity(r request, a answer) (identity, error) {
 		return identity{}, err
 	}
 	var said struct {
-		Context identity `json:"eventContext"`
+		Context identity `json:"eventContext"` //nolint:tagliatelle // OMERO's name
 	}
 	if err := a.decode(r, &said); err != nil {
 		return identity{}, err

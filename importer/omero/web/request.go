@@ -1,7 +1,6 @@
 package web
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -33,23 +32,19 @@ func (r request) build(ctx context.Context, base *url.URL) (*retryablehttp.Reque
 		target += "?" + r.query.Encode()
 	}
 	method := cmp.Or(r.method, http.MethodGet)
-	var body any // of no type where there is none
-	kind := ""
-	switch {
-	case r.json != nil:
-		text, err := json.Marshal(r.json)
-		if err != nil {
-			return nil, err
-		}
-		body, kind = text, "application/json"
-	case method == http.MethodPost:
-		body, kind = []byte(r.form.Encode()), "application/x-www-form-urlencoded"
-	}
-	req, err := retryablehttp.NewRequestWithContext(ctx, method, target, body)
+	body, kind, err := r.body()
 	if err != nil {
 		return nil, err
 	}
-	if kind != "" {
+	var payload any // of no type where there is none, or an empty one is sent in chunks
+	if len(body) > 0 {
+		payload = body
+	}
+	req, err := retryablehttp.NewRequestWithContext(ctx, method, target, payload)
+	if err != nil {
+		return nil, err
+	}
+	if method == http.MethodPost {
 		req.Header.Set("Content-Type", kind)
 	}
 	req.Header.Set("Accept", "application/json")
@@ -59,14 +54,19 @@ func (r request) build(ctx context.Context, base *url.URL) (*retryablehttp.Reque
 	return req, nil
 }
 
-// size is that of the body.
-func (r request) size() int {
+// body is what is posted, and its type.
+func (r request) body() (body []byte, kind string, err error) {
 	if r.json != nil {
-		var b bytes.Buffer
-		_ = json.NewEncoder(&b).Encode(r.json) // it was sent, so it can be encoded
-		return b.Len()
+		body, err = json.Marshal(r.json)
+		return body, "application/json", err
 	}
-	return len(r.form.Encode())
+	return []byte(r.form.Encode()), "application/x-www-form-urlencoded", nil
+}
+
+// size is that of the body, which was sent.
+func (r request) size() int {
+	body, _, _ := r.body()
+	return len(body)
 }
 
 // unavailable says why a request cannot be answered.

@@ -2,8 +2,7 @@ package web_test
 
 import (
 	"encoding/pem"
-	"io"
-	"log"
+	"log/slog"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -15,7 +14,7 @@ import (
 func (f *fake) startTLS() string {
 	f.t.Helper()
 	f.server = httptest.NewUnstartedServer(f)
-	f.server.Config.ErrorLog = log.New(io.Discard, "", 0) //nolint:depguard // what net/http takes
+	f.server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug)
 	f.server.EnableHTTP2 = true
 	f.server.StartTLS()
 	f.t.Cleanup(f.server.Close)
