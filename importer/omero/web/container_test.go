@@ -33,16 +33,21 @@ func TestContainer(t *testing.T) {
 // what the user would.
 func TestContainerAfterSession(t *testing.T) {
 	t.Parallel()
-	for name, then := range map[string]handler{
-		"missing":      says(404, "application/json", `{"message":"Dataset 7 not found"}`),
-		"not writable": says(200, "application/json", `{"data":{"@id":7,"Name":"n","omero:details":{"permissions":{"canLink":false}}}}`),
+	const missing = `{"message":"Dataset 7 not found"}`
+	for name, tc := range map[string]struct{ then, who handler }{
+		"missing":       {says(404, "application/json", missing), nil},
+		"not writable":  {says(200, "application/json", `{"data":{"@id":7,"Name":"n","omero:details":{"permissions":{"canLink":false}}}}`), nil},
+		"another's now": {says(404, "application/json", missing), says(200, "application/json", `{"eventContext":{"sessionUuid":"x"}}`)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f := newFake(t).start()
 			s := f.session()
 			f.end()
-			f.on("GET /api/v0/m/datasets/7/", then)
+			f.on("GET /api/v0/m/datasets/7/", tc.then)
+			if tc.who != nil {
+				f.on("POST /api/v0/login/", tc.who)
+			}
 			_, err := s.Container(t.Context(), importer.Dataset, 7)
 			require.ErrorIs(t, err, model.ErrSessionGone)
 			require.NotErrorIs(t, err, model.ErrNotFound)

@@ -1,10 +1,13 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 
 	"biomero-importer/importer"
@@ -53,35 +56,76 @@ func (s *Session) findOrMake(ctx context.Context, at place, name string) (int64,
 	if id, err := s.lookUp(ctx, at, name); id != 0 || err != nil {
 		return id, err
 	}
-	id, err := s.make(ctx, at, name)
-	if err != nil || at.project == 0 {
-		return id, err
+	if at.project == 0 {
+		return s.make(ctx, at, name)
 	}
-	return id, s.link(ctx, at, id, name)
+	id, err := s.leftover(ctx, name)
+	if id == 0 && err == nil {
+		id, err = s.make(ctx, at, name)
+	}
+	if err == nil {
+		err = s.link(ctx, at, id, name)
+	}
+	if err != nil {
+		return 0, err
+	}
+	return id, nil
 }
 
 // lookUp returns the lowest id of those of a name, or 0.
 func (s *Session) lookUp(ctx context.Context, at place, name string) (int64, error) {
-	lowest := int64(0)
+	found, err := s.named(ctx, at, name, url.Values{})
+	if len(found) == 0 || err != nil {
+		return 0, err
+	}
+	return found[0].ID, nil
+}
+
+// named returns those of the user's own that have a name, by their ids.
+func (s *Session) named(ctx context.Context, at place, name string, query url.Values) ([]object, error) {
+	query.Set("owner", strconv.FormatInt(s.userID, 10))
+	query.Set("group", strconv.FormatInt(s.groupID, 10))
+	found := map[int64]object{}
 	// A list that is not whole is read again, once: a count may also be wrong for good.
 	for range 2 {
-		l, err := s.list(ctx, fmt.Sprintf("find %s %q", at.kind, name), at.list, url.Values{
-			"owner": {strconv.FormatInt(s.userID, 10)},
-			"group": {strconv.FormatInt(s.groupID, 10)},
-		})
+		l, err := s.list(ctx, fmt.Sprintf("find %s %q", at.kind, name), at.list, query)
 		if err != nil {
-			return 0, err
+			return nil, err
 		}
 		for _, o := range l.objects {
-			if o.Name == name && s.owns(o) && (lowest == 0 || o.ID < lowest) {
-				lowest = o.ID
+			if o.Name == name && s.owns(o) {
+				found[o.ID] = o
 			}
 		}
 		if l.whole {
 			break
 		}
 	}
-	return lowest, nil
+	return slices.SortedFunc(maps.Values(found), func(a, b object) int { return cmp.Compare(a.ID, b.ID) }), nil
+}
+
+// leftover returns the id of a dataset that was made for a project, but is not in it, or 0:
+// making and putting there are two requests. It is empty and in no project; whoever else
+// made it misses nothing.
+func (s *Session) leftover(ctx context.Context, name string) (int64, error) {
+	at := place{kind: "Dataset", list: "/api/v0/m/datasets/"}
+	found, err := s.named(ctx, at, name, url.Values{"childCount": {"true"}})
+	if err != nil {
+		return 0, err
+	}
+	for _, o := range found {
+		if o.Children == nil || *o.Children > 0 {
+			continue
+		}
+		l, err := s.list(ctx, fmt.Sprintf("find the projects of Dataset %d", o.ID), fmt.Sprintf("/api/v0/m/datasets/%d/projects/", o.ID), nil)
+		if err != nil {
+			return 0, err
+		}
+		if l.whole && len(l.objects) == 0 {
+			return o.ID, nil
+		}
+	}
+	return 0, nil
 }
 
 // owns tells whether an object is the user's own, in the session's group.
@@ -120,9 +164,8 @@ func (s *Session) link(ctx context.Context, at place, id int64, name string) err
 	}
 	found, err := s.lookUp(ctx, at, name)
 	if err == nil && found == 0 {
-		// Another attempt would make another dataset.
 		err = &importer.Error{
-			Reason: fmt.Sprintf("OMERO made Dataset %d, %q, but did not put it into Project %d; put it there, then try again.", id, name, at.project),
+			Reason: fmt.Sprintf("OMERO made Dataset %d, %q, but did not put it into Project %d; put it there, or try again.", id, name, at.project),
 			Err:    fmt.Errorf("%s: it is not there", what),
 		}
 	}

@@ -23,7 +23,7 @@ func TestFind(t *testing.T) {
 		{kind: "Dataset", id: 12, name: "D", owner: 7, group: 3},
 		{kind: "Dataset", id: 13, name: "d ", owner: 7, group: 3},
 		{kind: "Dataset", id: 15, name: "d", owner: 7, group: 3, project: 2},
-		{kind: "Dataset", id: 14, name: "d", owner: 7, group: 3},
+		{kind: "Dataset", id: 14, name: "d", owner: 7, group: 3, images: 1},
 		{kind: "Dataset", id: 16, name: "in p", owner: 7, group: 3, project: 2},
 		{kind: "Screen", id: 20, name: "s", owner: 7, group: 3},
 	}
@@ -105,6 +105,40 @@ func TestFindInUnstableList(t *testing.T) {
 	id, err = s.Find(t.Context(), importer.Container{Type: importer.Dataset, Name: "b"})
 	require.NoError(t, err)
 	require.EqualValues(t, 101, id)
+	require.NoError(t, s.Close(t.Context()))
+}
+
+// A dataset that was made for a project, but is not in it, is not made again.
+func TestFindLeftover(t *testing.T) {
+	t.Parallel()
+	const links = "POST /webclient/api/links/"
+	f := newFake(t).start()
+	s := f.session()
+	f.containers = []container{
+		{kind: "Project", id: 1, name: "p", owner: 7, group: 3},
+		{kind: "Project", id: 2, name: "q", owner: 7, group: 3},
+		{kind: "Dataset", id: 10, name: "d", owner: 7, group: 3, images: 1},
+		{kind: "Dataset", id: 11, name: "d", owner: 7, group: 3, project: 2},
+		{kind: "Dataset", id: 12, name: "d", owner: 8, group: 3},
+	}
+	f.on(links, says(500, "text/html", ""))
+	ask := importer.Container{Type: importer.Dataset, Project: "p", Name: "d"}
+	_, err := s.Find(t.Context(), ask)
+	require.ErrorIs(t, err, model.ErrUnavailable)
+	for range 2 {
+		id, err := s.Find(t.Context(), ask)
+		require.NoError(t, err)
+		require.EqualValues(t, 101, id)
+	}
+	require.Equal(t, 1, f.count(save))
+	require.Equal(t, 2, f.count(links))
+
+	for _, what := range []string{"GET /api/v0/m/datasets/", "GET /api/v0/m/datasets/14/projects/"} {
+		f.containers = append(f.containers, container{kind: "Dataset", id: 14, name: "left", owner: 7, group: 3})
+		f.on(what, says(500, "text/html", ""))
+		_, err = s.Find(t.Context(), importer.Container{Type: importer.Dataset, Project: "p", Name: "left"})
+		require.ErrorIs(t, err, model.ErrUnavailable)
+	}
 	require.NoError(t, s.Close(t.Context()))
 }
 

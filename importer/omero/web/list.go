@@ -17,6 +17,8 @@ type object struct {
 	ID      int64    `json:"@id"`
 	Name    string   `json:"name"` // "Name"; case does not matter
 	Details *details `json:"omero:details"`
+	// Children are how many objects it holds, if that was asked.
+	Children *int `json:"omero:childCount"` //nolint:tagliatelle // OMERO's name
 }
 
 // details say who owns an object, and who may do what with it.
