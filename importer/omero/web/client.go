@@ -79,7 +79,11 @@ func (c *Client) login(ctx context.Context, t *talk) (identity, error) {
 		}
 		return identity{}, &model.LoginError{Own: true, Detail: detail}
 	}
-	return t.identity(r, a)
+	own, err := t.identity(r, a)
+	if err != nil {
+		t.abandon(ctx) // of which there may be one
+	}
+	return own, err
 }
 
 // server returns OMERO.web's number of the OMERO server.
@@ -118,5 +122,5 @@ func needed(err error) error {
 	if !errors.Is(err, model.ErrSessionGone) {
 		return err
 	}
-	return fmt.Errorf("%w: it asks for a login right after one; with http it must not restrict its cookies to https", model.ErrUnavailable)
+	return fmt.Errorf("%w: it asks for a login before or after one; with http it must not restrict its cookies to https", model.ErrUnavailable)
 }

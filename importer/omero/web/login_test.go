@@ -133,6 +133,25 @@ func TestLoginUnavailable(t *testing.T) {
 	}
 }
 
+// A session is closed also when what was said of it was not understood.
+func TestLoginMisunderstood(t *testing.T) {
+	t.Parallel()
+	f := newFake(t).start()
+	f.on("POST /api/v0/login/", func(w http.ResponseWriter, r *http.Request) bool {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.login(&half{w}, r, nil)
+		return true
+	})
+	require.ErrorIs(t, f.client().Ping(t.Context()), model.ErrUnavailable)
+	require.Zero(t, f.open())
+}
+
+// half writes only half of what it is given.
+type half struct{ http.ResponseWriter }
+
+func (h *half) Write(p []byte) (int, error) { return h.ResponseWriter.Write(p[:len(p)/2]) }
+
 // A token that OMERO.web no longer takes is replaced, and the request sent again: it was
 // not carried out.
 func TestToken(t *testing.T) {
