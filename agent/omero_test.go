@@ -134,7 +134,7 @@ func TestOMERO_selftest(t *testing.T) {
 	s := newOMEROSite(t)
 	stdout, stderr, status := s.run("selftest", "--user", "ada", "--group", "Demo")
 	require.Zero(t, status, stderr)
-	require.Equal(t, 5, strings.Count(stdout, "ok    "), stdout)
+	require.Equal(t, 6, strings.Count(stdout, "ok    "), stdout)
 	require.Contains(t, stdout, "it is removed again")
 	st := s.omero.State()
 	require.Empty(t, st.Filesets)

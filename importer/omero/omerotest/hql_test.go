@@ -23,6 +23,8 @@ func TestQueries(t *testing.T) {
 		"map-set MapAnnotation:901 mapValue UUID u1\n", "obj", "-q", "-s", s.Host, "-k", key, "--file", "-")
 	fs := s.State().Filesets
 	require.Len(t, fs, 4)
+	images := s.State().Images
+	last := decimal(images[len(images)-1].ID)
 	row := func(i, k int) []string {
 		return []string{decimal(fs[i].ID), fs[i].TemplatePrefix, fs[i].ClientPaths[k]}
 	}
@@ -36,9 +38,9 @@ func TestQueries(t *testing.T) {
 		"groups":      {"select m.parent.id, m.parent.name from GroupExperimenterMap m where m.child.omeName='researcher'", [][]string{{"3", "Demo"}, {"1", "user"}}},
 		"leader":      {"select m.owner from GroupExperimenterMap m where m.child.omeName='researcher' and m.parent.name='Demo'", [][]string{{"False"}}},
 		"root leads":  {"select m.owner from GroupExperimenterMap m where m.child.omeName='root' and m.parent.name='system'", [][]string{{"True"}}},
-		"dataset":     {"select d.name, d.details.owner.omeName, d.details.group.name, d.details.permissions.perm1, (select max(f.id) from Fileset f) from Dataset d where d.id=51", [][]string{{"Retina", "researcher", "Demo", "-56", decimal(fs[3].ID)}}},
-		"screen":      {"select s.name, s.details.owner.omeName, s.details.group.name, s.details.permissions.perm1, (select max(f.id) from Fileset f) from Screen s where s.id=51", [][]string{{"Compounds", "researcher", "Demo", "-56", decimal(fs[3].ID)}}},
-		"no project":  {"select p.name, p.details.owner.omeName, p.details.group.name, p.details.permissions.perm1, (select max(f.id) from Fileset f) from Project p where p.id=52", [][]string{}},
+		"dataset":     {"select d.name, d.details.owner.omeName, d.details.group.name, d.details.permissions.perm1, (select max(f.id) from Fileset f), (select max(x.id) from Image x) from Dataset d where d.id=51", [][]string{{"Retina", "researcher", "Demo", "-56", decimal(fs[3].ID), last}}},
+		"screen":      {"select s.name, s.details.owner.omeName, s.details.group.name, s.details.permissions.perm1, (select max(f.id) from Fileset f), (select max(x.id) from Image x) from Screen s where s.id=51", [][]string{{"Compounds", "researcher", "Demo", "-56", decimal(fs[3].ID), last}}},
+		"no project":  {"select p.name, p.details.owner.omeName, p.details.group.name, p.details.permissions.perm1, (select max(f.id) from Fileset f), (select max(x.id) from Image x) from Project p where p.id=52", [][]string{}},
 		"used files":  {"select fs.id, fs.templatePrefix, u.clientPath from Fileset fs join fs.usedFiles u where fs.id in (4101, 4102)", [][]string{row(1, 1), row(1, 0), row(0, 0)}},
 		"in dataset":  {"select fs.id, fs.templatePrefix, u.clientPath from Fileset fs join fs.usedFiles u where fs.id > 4101 and fs.details.owner.omeName='researcher' and fs.id in (select i.fileset.id from Image i join i.datasetLinks l where l.parent.id=51)", [][]string{row(1, 1), row(1, 0)}},
 		"in screen":   {"select fs.id, fs.templatePrefix, u.clientPath from Fileset fs join fs.usedFiles u where fs.id > 0 and fs.details.owner.omeName='researcher' and fs.id in (select s.image.fileset.id from WellSample s join s.well w join w.plate p join p.screenLinks l where l.parent.id=51)", [][]string{row(3, 0)}},
@@ -50,6 +52,9 @@ func TestQueries(t *testing.T) {
 		"other ns":    {"select p.id, ann.id from Plate p join p.annotationLinks al join al.child ann where ann.ns='m' and p.id in (5001)", [][]string{}},
 		"by name":     {"select d.id from Dataset d where d.name='it''s' and d.details.owner.omeName='researcher'", [][]string{{decimal(inside)}}},
 		"in project":  {fmt.Sprintf("select l.child.id from ProjectDatasetLink l where l.parent.id=%d and l.child.name='it''s'", project), [][]string{{decimal(inside)}}},
+		"highest":     {"select max(f.id), (select max(x.id) from Image x) from Fileset f", [][]string{{decimal(fs[3].ID), last}}},
+		"registered":  {"select i.id, i.name from Image i join i.datasetLinks l where l.parent.id=51 and i.id > 0 and i.fileset is null and i.details.owner.omeName='researcher'", [][]string{}},
+		"loose":       {"select a.id from MapAnnotation a where a.ns='n' and a.description='' and not exists (select l.id from ImageAnnotationLink l where l.child.id=a.id) and not exists (select l.id from PlateAnnotationLink l where l.child.id=a.id)", [][]string{}},
 		"white space": {"select  e.id\n\tfrom Experimenter e where e.omeName = 'researcher' ", [][]string{{"2"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -84,20 +89,20 @@ func TestStyles(t *testing.T) {
 	s := newSite(t)
 	s.AddDataset("ä \"b\",\n😀", s.user, s.group, 0)
 	key := s.login()
-	query := "select d.name, d.details.owner.omeName, d.details.group.name, d.details.permissions.perm1, (select max(f.id) from Fileset f) from Dataset d where d.id=%d"
+	query := "select d.name, d.details.owner.omeName, d.details.group.name, d.details.permissions.perm1, (select max(f.id) from Fileset f), (select max(x.id) from Image x) from Dataset d where d.id=%d"
 	run := func(style string, id int) string {
 		r := s.run("hql", "-q", "-s", s.Host, "-k", key, "--style", style, fmt.Sprintf(query, id))
 		require.Zero(t, r.exit, r.errors)
 		return r.out
 	}
 	//nolint:testifylint // the very text is meant
-	require.Equal(t, `[{"#": "0", "Col1": "\u00e4 \"b\",\n\ud83d\ude00", "Col2": "researcher", "Col3": "Demo", "Col4": "-56", "Col5": "None"}]`+"\n", run("json", 52))
+	require.Equal(t, `[{"#": "0", "Col1": "\u00e4 \"b\",\n\ud83d\ude00", "Col2": "researcher", "Col3": "Demo", "Col4": "-56", "Col5": "None", "Col6": "None"}]`+"\n", run("json", 52))
 	require.Equal(t, "[]\n", run("json", 99))
-	require.Equal(t, "0,Retina,researcher,Demo,-56,None\n", run("plain", 51))
-	require.Equal(t, "0,\"ä \"\"b\"\",\n😀\",researcher,Demo,-56,None\n", run("plain", 52))
-	require.Equal(t, "#,Col1,Col2,Col3,Col4,Col5\n0,Retina,researcher,Demo,-56,None\n", run("csv", 51))
-	require.Equal(t, " # | Col1   | Col2       | Col3 | Col4 | Col5 \n---+--------+------------+------+------+------\n"+
-		" 0 | Retina | researcher | Demo | -56  | None \n(1 row)\n", run("sql", 51))
+	require.Equal(t, "0,Retina,researcher,Demo,-56,None,None\n", run("plain", 51))
+	require.Equal(t, "0,\"ä \"\"b\"\",\n😀\",researcher,Demo,-56,None,None\n", run("plain", 52))
+	require.Equal(t, "#,Col1,Col2,Col3,Col4,Col5\n0,Retina,researcher,Demo,-56,None,None\n", run("csv", 51))
+	require.Equal(t, " # | Col1   | Col2       | Col3 | Col4 | Col5 | Col6 \n---+--------+------------+------+------+------+------\n"+
+		" 0 | Retina | researcher | Demo | -56  | None | None \n(1 row)\n", run("sql", 51))
 }
 
 func TestLimit(t *testing.T) {
@@ -152,7 +157,7 @@ func TestPermissionsAsNumbers(t *testing.T) {
 		s.env = append(s.env, "OMERO_PASSWORD=secret")
 		require.Zero(t, s.run(s.logins("-u", "researcher", "-g", "G")...).exit)
 		rows := s.query(s.State().Sessions[0].UUID, "select d.name, d.details.owner.omeName, d.details.group.name,"+
-			" d.details.permissions.perm1, (select max(f.id) from Fileset f) from Screen d where d.id=52")
-		require.Equal(t, [][]string{{"S", "researcher", "G", want, "None"}}, rows)
+			" d.details.permissions.perm1, (select max(f.id) from Fileset f), (select max(x.id) from Image x) from Screen d where d.id=52")
+		require.Equal(t, [][]string{{"S", "researcher", "G", want, "None", "None"}}, rows)
 	}
 }
