@@ -100,7 +100,7 @@ func TestStyles(t *testing.T) {
 	require.Equal(t, "[]\n", run("json", 99))
 	require.Equal(t, "0,Retina,researcher,Demo,-56,None,None\n", run("plain", 51))
 	require.Equal(t, "0,\"ä \"\"b\"\",\n😀\",researcher,Demo,-56,None,None\n", run("plain", 52))
-	require.Equal(t, "#,Col1,Col2,Col3,Col4,Col5\n0,Retina,researcher,Demo,-56,None,None\n", run("csv", 51))
+	require.Equal(t, "#,Col1,Col2,Col3,Col4,Col5,Col6\n0,Retina,researcher,Demo,-56,None,None\n", run("csv", 51))
 	require.Equal(t, " # | Col1   | Col2       | Col3 | Col4 | Col5 | Col6 \n---+--------+------------+------+------+------+------\n"+
 		" 0 | Retina | researcher | Demo | -56  | None | None \n(1 row)\n", run("sql", 51))
 }
