@@ -76,8 +76,10 @@ func (r *run) describeOrder(ctx context.Context) error {
 		return unsaved(err)
 	}
 	pairs := []importer.Pair{
-		{Key: "Group", Value: o.Group}, {Key: "Username", Value: o.User},
-		{Key: "DestinationID", Value: strconv.FormatInt(o.Destination.ID, 10)}, {Key: "DestinationType", Value: string(o.Destination.Type)},
+		{Key: "Group", Value: o.Group},
+		{Key: "Username", Value: o.User},
+		{Key: "DestinationID", Value: strconv.FormatInt(o.Destination.ID, 10)},
+		{Key: "DestinationType", Value: string(o.Destination.Type)},
 		{Key: "Files", Value: r.filesShown()},
 	}
 	if r.work.Names != nil {

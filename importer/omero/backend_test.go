@@ -8,7 +8,6 @@ import (
 
 func testImport(on trial) {
 	t := on.t
-	t.Parallel()
 	r := newRig(t, on.by)
 	b := r.open()
 	o := r.order()

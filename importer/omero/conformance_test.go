@@ -30,7 +30,6 @@ func (r *rig) run(o *importer.Order, paths ...string) []importer.Result {
 // Names and what files hold make no difference: each file knows its own images.
 func testNames(on trial) {
 	t := on.t
-	t.Parallel()
 	for name, files := range map[string][]string{
 		"HQL's wildcards":      {"a_b.tif", "aXb.tif", "a%b.tif", "aYYb.tif"},
 		"quotes":               {"it's.tif", `say "hi".tif`, "''.tif", "`id`.tif"},
@@ -84,7 +83,6 @@ func testNames(on trial) {
 // One bad file does not stop the others, and says what is wrong.
 func testBadFiles(on trial) {
 	t := on.t
-	t.Parallel()
 	for name, content := range map[string][]byte{
 		"corrupt": omerotest.CorruptFile(), "of no format": omerotest.UnknownFile(), "not to be read": omerotest.UnreadableFile(), "failing": omerotest.FailingFile(),
 	} {
@@ -107,7 +105,6 @@ func testBadFiles(on trial) {
 
 func testPlates(on trial) {
 	t := on.t
-	t.Parallel()
 	r := newRig(t, on.by)
 	o := r.order()
 	o.Type, o.Container = importer.Screen, r.screen
@@ -128,7 +125,6 @@ func testPlates(on trial) {
 // All files that OMERO finds in a folder are the order's, and one that fails is told of.
 func testFolder(on trial) {
 	t := on.t
-	t.Parallel()
 	r := newRig(t, on.by)
 	o := r.order()
 	for name, content := range map[string][]byte{"d/a.tif": omerotest.ImagesFile(1), "d/sub/b.tif": omerotest.ImagesFile(2), "d/readme.txt": omerotest.UnknownFile()} {
@@ -151,7 +147,6 @@ func testFolder(on trial) {
 // Files that OMERO takes for one fileset have it in common.
 func testFilesOfOneFileset(on trial) {
 	t := on.t
-	t.Parallel()
 	r := newRig(t, on.by)
 	o := r.order()
 	main, part := r.file("m.companion.ome", omerotest.MainFile("m_1.dat", "m_2.dat")), r.file("m_1.dat", []byte("part"))
@@ -167,7 +162,6 @@ func testFilesOfOneFileset(on trial) {
 // What a user may not do is found out before anything is made, in one sentence.
 func testPrepare(on trial) {
 	t := on.t
-	t.Parallel()
 	for name, c := range map[string]struct {
 		change func(r *rig, o *importer.Order)
 		reason string
@@ -210,7 +204,6 @@ func testPrepare(on trial) {
 // In groups whose members may change each other's data, and for leaders, others' datasets will do.
 func testPrepareOthersDatasets(on trial) {
 	t := on.t
-	t.Parallel()
 	r := newRig(t, on.by)
 	shared := r.server.AddGroup("Shared", omerotest.ReadWrite)
 	led := r.server.AddGroup("Led", omerotest.ReadOnly)
@@ -232,7 +225,6 @@ func testPrepareOthersDatasets(on trial) {
 
 func testPing(on trial) {
 	t := on.t
-	t.Parallel()
 	r := newRig(t, on.by)
 	require.NoError(t, r.open().Ping(t.Context()))
 	r.server.Fail(omerotest.Fault{At: omerotest.AtLogin, Kind: omerotest.Refused, Times: 2})
@@ -250,7 +242,6 @@ func testPing(on trial) {
 // A container is found by its name, and otherwise made, once.
 func testContainer(on trial) {
 	t := on.t
-	t.Parallel()
 	r := newRig(t, on.by)
 	b := r.open()
 	find := func(c importer.Container) int64 {
@@ -275,7 +266,6 @@ func testContainer(on trial) {
 // Values of any kind arrive as they are.
 func testDescribe(on trial) {
 	t := on.t
-	t.Parallel()
 	r := newRig(t, on.by)
 	o := r.order()
 	b := r.open()
@@ -283,8 +273,15 @@ func testDescribe(on trial) {
 	req := r.request(o, r.file("a.tif", omerotest.ImagesFile(2)))
 	req.Files[0].Name = "The 'left' eye"
 	want := [][2]string{
-		{"csv_plain", "DAPI"}, {"csv_quotes", `it's "so"`}, {"csv_lines", "one\ntwo\r\nthree"}, {"csv_empty", ""}, {"csv_option", "--help"}, {"csv_#", "# no comment"},
-		{"csv_long", strings.Repeat("é", 100_000)}, {"csv_shell", `$(id) \ ` + "`id`"}, {"csv_long lines", strings.Repeat("line of text\n", 5_000)},
+		{"csv_plain", "DAPI"},
+		{"csv_quotes", `it's "so"`},
+		{"csv_lines", "one\ntwo\r\nthree"},
+		{"csv_empty", ""},
+		{"csv_option", "--help"},
+		{"csv_#", "# no comment"},
+		{"csv_long", strings.Repeat("é", 100_000)},
+		{"csv_shell", `$(id) \ ` + "`id`"},
+		{"csv_long lines", strings.Repeat("line of text\n", 5_000)},
 	}
 	req.Describe = func(int) ([]importer.Pair, error) {
 		pairs := []importer.Pair{{Key: "UUID", Value: o.UUID}}
@@ -314,7 +311,6 @@ func testDescribe(on trial) {
 // Orders that are carried out at the same time have sessions of their own.
 func testManyOrdersAtOnce(on trial) {
 	t := on.t
-	t.Parallel()
 	r := newRig(t, on.by)
 	b := r.open()
 	var group sync.WaitGroup
@@ -351,7 +347,6 @@ func testManyOrdersAtOnce(on trial) {
 // has imported is found.
 func testCancel(on trial) {
 	t := on.t
-	t.Parallel()
 	r := newRig(t, on.by)
 	r.server.Change(func(o *omerotest.Options) { o.FilesetTime = 50_000_000 })
 	o := r.order()

@@ -57,7 +57,6 @@ func over(results []importer.Result) bool {
 // annotation.
 func testFaults(on trial) {
 	t := on.t
-	t.Parallel()
 	faults := []omerotest.Fault{}
 	for _, at := range []omerotest.Op{omerotest.AtLogin, omerotest.AtImport, omerotest.AtHQL, omerotest.AtObj, omerotest.AtLogout} {
 		for _, kind := range []omerotest.FaultKind{

@@ -30,7 +30,10 @@ func TestSuite(t *testing.T) {
 	t.Parallel()
 	for _, by := range []way{byCLI, overWeb} {
 		for name, test := range suite {
-			t.Run(string(by)+"/"+name, func(t *testing.T) { test(trial{t, by}) }) //nolint:tparallel // each does by itself
+			t.Run(string(by)+"/"+name, func(t *testing.T) {
+				t.Parallel()
+				test(trial{t, by})
+			})
 		}
 	}
 }
