@@ -116,6 +116,14 @@ func omeroConfig(c *config.Config, dir string) (*omero.Config, error) {
 	return settings, nil
 }
 
+// trouble is what tells why a backend cannot be used, if it can tell.
+func trouble(b backend) func() string {
+	if server, ok := b.(*omero.Backend); ok {
+		return server.Trouble
+	}
+	return func() string { return "" }
+}
+
 // outcome has the exit status tell what kind of fault one of the backend is.
 func outcome(err error) error {
 	if refused, ok := errors.AsType[*importer.Error](err); ok {

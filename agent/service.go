@@ -207,7 +207,7 @@ func (s *service) run(ctx context.Context, abort <-chan struct{}, ready func(run
 	page := ""
 	if s.listen != nil {
 		page = "http://" + s.listen.Addr().String() + "/"
-		reporting.Go(fail("the status page", func() error { return web.Serve(last, s.listen, web.Handler(s.store, s.log)) }))
+		reporting.Go(fail("the status page", func() error { return web.Serve(last, s.listen, web.Handler(s.store, trouble(s.images), s.log)) }))
 	}
 	if has(s.config, config.Work) {
 		first.Go(fail("carrying out orders", func() error { return s.work(all, abort) }))

@@ -14,13 +14,21 @@ import (
 	"biomero-importer/preprocess"
 )
 
+// imports is what came out of one file, on its way into the backend.
+type imports struct {
+	path    string // of the file, as its author wrote it
+	items   []preprocess.Item
+	files   []importer.File // one for each item
+	results []importer.Result
+	err     error
+	over    bool
+}
+
 // importConverted imports what came out of a file, names it, and has the links of
 // what was read from a temporary copy lead to where it stays.
 func (r *run) importConverted(ctx context.Context, f *tracking.File, asked preprocess.Request, result preprocess.Result) error {
-	r.importing.Lock() // an order imports one batch at a time, converted or not
-	defer r.importing.Unlock()
-	var files []importer.File
-	parent, into := "", importer.ContainerType(r.work.Order.Destination.Type)
+	i := &imports{path: f.Path, items: result.Items}
+	into := importer.ContainerType(r.work.Order.Destination.Type)
 	checker := r.engine.share.Checker()
 	defer checker.Close()
 	for _, item := range result.Items {
@@ -34,26 +42,20 @@ func (r *run) importConverted(ctx context.Context, f *tracking.File, asked prepr
 				return order.Errorf(order.Invalid, "What %q was converted into is not where it should be: retry the order.", f.Path)
 			}
 		}
-		files, parent = append(files, file), above(parent, found.resolved)
+		i.files = append(i.files, file)
 	}
-	r.note(func(*converting) { r.progress(ctx, "importing") })
-	var results []importer.Result
-	err := within(ctx, "importing", r.engine.config.ImportTimeout, func(ctx context.Context) (err error) {
-		results, err = r.ask(ctx, files, parent, func(i int) ([]importer.Pair, error) { return r.describe(ctx, f.Path, &result.Items[i]) })
-		return err
-	})
-	if err != nil {
+	if err := r.importTogether(ctx, i); err != nil {
 		return err
 	}
 	failpoint.Hit(failpoint.Imported)
 	var folders []string
-	for i := range results {
-		folders = append(folders, results[i].Folders...)
+	for n := range i.results {
+		folders = append(folders, i.results[n].Folders...)
 	}
-	err = redirectLastly(ctx, folders, result.Moves)
+	err := redirectLastly(ctx, folders, result.Moves)
 	failpoint.Hit(failpoint.Redirected)
-	for i := range results {
-		made := &results[i]
+	for n := range i.results {
+		made := &i.results[n]
 		if made.Err != nil {
 			return classify(made.Err)
 		}
@@ -64,6 +66,52 @@ func (r *run) importConverted(ctx context.Context, f *tracking.File, asked prepr
 	}
 	r.log.InfoContext(ctx, "imported", slog.String("path", f.Path), slog.Any("filesets", f.Filesets))
 	return nil
+}
+
+// importTogether imports what came out of a file with what came out of others while the
+// batch before was imported: an order imports one batch at a time, converted or not.
+func (r *run) importTogether(ctx context.Context, i *imports) error {
+	r.mu.Lock()
+	r.arrived = append(r.arrived, i)
+	r.mu.Unlock()
+	r.importing.Lock()
+	defer r.importing.Unlock()
+	if i.over {
+		return i.err
+	}
+	r.mu.Lock()
+	lot := r.arrived
+	r.arrived = nil
+	r.mu.Unlock()
+	r.note(func(*converting) { r.progress(ctx, "importing") })
+	var results []importer.Result
+	err := guarded(ctx, r.log, func(ctx context.Context) (err error) {
+		results, err = r.importLot(ctx, lot)
+		return err
+	})
+	for _, i := range lot {
+		if i.err, i.over = err, true; err == nil {
+			i.results, results = results[:len(i.files)], results[len(i.files):]
+		}
+	}
+	return i.err
+}
+
+func (r *run) importLot(ctx context.Context, lot []*imports) (results []importer.Result, err error) {
+	var files []importer.File
+	var of []func() ([]importer.Pair, error)
+	parent := ""
+	for _, i := range lot {
+		for n := range i.files {
+			files, parent = append(files, i.files[n]), above(parent, i.files[n].Path)
+			of = append(of, func() ([]importer.Pair, error) { return r.describe(ctx, i.path, &i.items[n]) })
+		}
+	}
+	err = within(ctx, "importing", r.engine.config.ImportTimeout, func(ctx context.Context) (err error) {
+		results, err = r.ask(ctx, files, parent, func(n int) ([]importer.Pair, error) { return of[n]() })
+		return err
+	})
+	return results, err
 }
 
 // redirectTime bounds the redirection of links.

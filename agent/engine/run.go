@@ -40,10 +40,11 @@ type run struct {
 	todo   *spool.List // entries, once the files are checked
 	above  string      // the nearest folder that holds all of these
 
-	importing   sync.Mutex // of imports, while several files are converted
-	mu          sync.Mutex // of what follows, and of unsaved, meanwhile
+	importing   sync.Mutex  // of imports, while several files are converted
+	description description // under importing
+	mu          sync.Mutex  // of what follows, and of unsaved, meanwhile
+	arrived     []*imports  // what waits to be imported
 	tally       tally
-	description description
 	converting  converting
 	budget      budget
 }

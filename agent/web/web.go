@@ -48,14 +48,16 @@ func class(s order.Stage) string {
 }
 
 type server struct {
-	orders Orders
-	log    *slog.Logger
+	orders  Orders
+	trouble func() string
+	log     *slog.Logger
 }
 
 // Handler answers GET / and /orders/UUID (pages), /api/orders and /api/orders/UUID (JSON), and
-// /healthz (200 when the database answers, else 503).
-func Handler(orders Orders, log *slog.Logger) http.Handler {
-	s := &server{orders: orders, log: log}
+// /healthz (200 when the database answers, else 503). trouble says what else the service
+// waits for, if anything: /healthz tells it, and nobody is to restart the service for it.
+func Handler(orders Orders, trouble func() string, log *slog.Logger) http.Handler {
+	s := &server{orders: orders, trouble: trouble, log: log}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", s.page)
 	mux.HandleFunc("GET /orders/{uuid}", s.order)
@@ -116,7 +118,11 @@ func (s *server) health(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "The database does not answer.", http.StatusServiceUnavailable)
 		return
 	}
-	_, _ = w.Write([]byte("ok\n"))
+	text := "ok\n"
+	if trouble := s.trouble(); trouble != "" {
+		text += "waiting: " + trouble + "\n"
+	}
+	_, _ = w.Write([]byte(text))
 }
 
 func (s *server) reply(w http.ResponseWriter, r *http.Request, value any, err error) {

@@ -22,8 +22,9 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // orders is a list of one order, or an error.
 type orders struct {
-	one tracking.Status
-	err error
+	trouble string
+	one     tracking.Status
+	err     error
 }
 
 func (o orders) Recent(context.Context, int) ([]tracking.Status, error) {
@@ -40,7 +41,7 @@ func (o orders) Show(_ context.Context, uuid string) (*tracking.Status, error) {
 func get(t *testing.T, o orders, path string) *httptest.ResponseRecorder {
 	t.Helper()
 	w := httptest.NewRecorder()
-	web.Handler(o, slog.New(slog.DiscardHandler)).ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+	web.Handler(o, func() string { return o.trouble }, slog.New(slog.DiscardHandler)).ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
 	return w
 }
 
@@ -98,13 +99,26 @@ func TestHealth_followsTheDatabase(t *testing.T) {
 	}
 }
 
+// What the service waits for is told, and is no reason to restart it.
+func TestHealth_tellsOfTrouble(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, "ok\n", get(t, hostile, "/healthz").Body.String())
+	waiting := hostile
+	waiting.trouble = "OMERO is not available."
+	r := get(t, waiting, "/healthz")
+	require.Equal(t, http.StatusOK, r.Code)
+	require.Equal(t, "ok\nwaiting: OMERO is not available.\n", r.Body.String())
+}
+
 func TestServe_endsWithItsContext(t *testing.T) {
 	t.Parallel()
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	go func() { done <- web.Serve(ctx, listener, web.Handler(hostile, slog.New(slog.DiscardHandler))) }()
+	go func() {
+		done <- web.Serve(ctx, listener, web.Handler(hostile, func() string { return "" }, slog.New(slog.DiscardHandler)))
+	}()
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	r, err := client.Get("http://" + listener.Addr().String() + "/healthz")
 	require.NoError(t, err)

@@ -105,5 +105,5 @@ func (b *Backend) Folders(ctx context.Context, o importer.Order) (folders []stri
 		}
 		return err
 	})
-	return folders, outward(err)
+	return folders, b.outward(err)
 }

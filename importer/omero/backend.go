@@ -39,8 +39,9 @@ type Backend struct {
 
 	close func() error
 
-	mu    sync.Mutex
-	holds map[string]*hold // by UUID of the order
+	mu      sync.Mutex
+	holds   map[string]*hold // by UUID of the order
+	trouble string           // why the server cannot be used; empty while it can
 }
 
 // Open makes a backend, and ends what an earlier process left of sessions and imports. It does
@@ -81,7 +82,7 @@ func (b *Backend) Ping(ctx context.Context) error {
 		return fmt.Errorf("making a folder for a session: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	return outward(b.cli.Ping(ctx, dir))
+	return b.outward(b.cli.Ping(ctx, dir))
 }
 
 // Wait waits until the server answers, for as long as it takes, and says that it does. A
@@ -106,7 +107,28 @@ func (b *Backend) Wait(ctx context.Context) error {
 	}
 }
 
+// Trouble is why the server could not be used when it was asked last; empty when it could.
+func (b *Backend) Trouble() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.trouble
+}
+
 // outward says what an error means to callers that know nothing of OMERO.
+func (b *Backend) outward(err error) error {
+	err = outward(err)
+	_, refused := errors.AsType[*importer.Error](err)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case errors.Is(err, importer.ErrUnavailable):
+		b.trouble = "OMERO is not available."
+	case err == nil || refused:
+		b.trouble = ""
+	}
+	return err
+}
+
 func outward(err error) error {
 	refused, isLogin := errors.AsType[*model.LoginError](err)
 	switch {
@@ -132,7 +154,7 @@ func (b *Backend) Prepare(ctx context.Context, o importer.Order) (mark string, e
 		return err
 	})
 	if err != nil {
-		return "", outward(err)
+		return "", b.outward(err)
 	}
 	if o.Mark != "" {
 		return o.Mark, nil
@@ -170,7 +192,7 @@ func (b *Backend) Container(ctx context.Context, c importer.Container) (id int64
 			func() error { id, err = h.web.Find(ctx, c); return err },
 			func() error { id, err = h.cli.Find(ctx, c); return err })
 	})
-	return id, outward(err)
+	return id, b.outward(err)
 }
 
 // hold is what the backend holds for an order, made when it is not there yet.

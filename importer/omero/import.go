@@ -53,14 +53,14 @@ func (b *Backend) Import(ctx context.Context, req importer.Request) ([]importer.
 	h.order = req.Order
 	r := &batch{hold: h, req: req, results: make([]importer.Result, len(req.Files)), known: map[int64]bool{}}
 	if err := r.divide(ctx); err != nil {
-		return nil, outward(err)
+		return nil, b.outward(err)
 	}
 	if err := h.withSession(ctx, func() error { return r.importAll(ctx) }); err != nil {
-		return nil, outward(err)
+		return nil, b.outward(err)
 	}
 	r.conclude()
 	if err := h.withSession(ctx, func() error { return r.describeAll(ctx) }); err != nil {
-		return nil, outward(err)
+		return nil, b.outward(err)
 	}
 	return r.results, nil
 }

@@ -61,8 +61,8 @@ func newRig(t *testing.T, by way) *rig {
 	return r
 }
 
-// open opens a backend, as a new process of the service does.
-func (r *rig) open() *omero.Backend {
+// settings are those of a backend.
+func (r *rig) settings() omero.Config {
 	r.t.Helper()
 	port, err := strconv.Atoi(r.server.Port)
 	require.NoError(r.t, err)
@@ -76,14 +76,21 @@ func (r *rig) open() *omero.Backend {
 	if r.config != nil {
 		r.config(&c)
 	}
-	b, err := omero.Open(r.t.Context(), c, r.log())
+	return c
+}
+
+// open opens a backend, as a new process of the service does.
+func (r *rig) open() *omero.Backend {
+	r.t.Helper()
+	b, err := omero.Open(r.t.Context(), r.settings(), logOf(r.t))
 	require.NoError(r.t, err)
 	r.t.Cleanup(func() { require.NoError(r.t, b.Close()) })
 	return b
 }
 
-func (r *rig) log() *slog.Logger {
-	return slog.New(slog.NewTextHandler(r.t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
+func logOf(t *testing.T) *slog.Logger {
+	t.Helper()
+	return slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
 }
 
 // file makes a file and returns its path.
@@ -101,7 +108,7 @@ func (r *rig) order() importer.Order {
 
 // request asks for files, whose annotation is the order and the path.
 func (r *rig) request(o importer.Order, paths ...string) importer.Request {
-	req := importer.Request{Order: o, Parent: r.data, Log: r.log()}
+	req := importer.Request{Order: o, Parent: r.data, Log: logOf(r.t)}
 	for _, path := range paths {
 		req.Files = append(req.Files, importer.File{Path: path})
 	}

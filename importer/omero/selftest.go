@@ -48,7 +48,7 @@ func (b *Backend) inspect(ctx context.Context, o importer.Order, image string, m
 	h := b.hold(o)
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return outward(h.withSession(ctx, func() error {
+	return b.outward(h.withSession(ctx, func() error {
 		found, err := h.earlier(ctx)
 		if err != nil {
 			return err
@@ -102,5 +102,5 @@ func (b *Backend) remove(ctx context.Context, o importer.Order, filesets []int64
 	if err == nil {
 		say("it is removed again")
 	}
-	return outward(err)
+	return b.outward(err)
 }

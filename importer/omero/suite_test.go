@@ -23,6 +23,11 @@ var suite = map[string]func(on trial){
 	"ManyOrdersAtOnce":      testManyOrdersAtOnce,
 	"Cancel":                testCancel,
 	"Faults":                testFaults,
+	"Zarr":                  testZarr,
+	"ZarrFaults":            testZarrFaults,
+	"Copies":                testCopies,
+	"OthersImports":         testOthersImports,
+	"WebFaults":             testWebFaults,
 	"Import":                testImport,
 }
 

@@ -139,12 +139,13 @@ func (c *CLI) server() []string {
 	return []string{"-s", c.config.Host, "-p", strconv.Itoa(c.config.Port)}
 }
 
-// subcommand is the first argument that is no option.
+// commands are those that are called.
+var commands = []string{"login", "logout", "hql", "obj", "import", "zarr", "delete"}
+
+// subcommand is the first argument that is a command.
 func subcommand(args []string) string {
-	for _, arg := range args {
-		if !strings.HasPrefix(arg, "-") {
-			return arg
-		}
+	if at := slices.IndexFunc(args, func(arg string) bool { return slices.Contains(commands, arg) }); at >= 0 {
+		return args[at]
 	}
 	return ""
 }

@@ -17,8 +17,9 @@ var importedImage = regexp.MustCompile(`(?m)^(?:Imported Image:|Created Image) (
 // Register registers an OME-Zarr image where it is, and returns the images that OMERO made.
 // The command ends well also where it did nothing: what it printed tells.
 func (s *Session) Register(ctx context.Context, path, name string, typ importer.ContainerType, container int64) ([]int64, error) {
-	args := append([]string{"-q", "zarr", "import"}, s.cli.server()...)
-	args = append(args, "-k", s.key, path, "--name", name, "--target", fmt.Sprintf("%s:%d", typ, container))
+	// This plugin's subcommand knows no login arguments: they come before.
+	args := append([]string{"-q"}, s.cli.server()...)
+	args = append(args, "-k", s.key, "zarr", "import", path, "--name="+name, "--target", fmt.Sprintf("%s:%d", typ, container))
 	stdout, stderr, err := s.cli.run(ctx, call{dir: s.dir, args: args})
 	if err != nil {
 		return nil, classed("registering an OME-Zarr", err)
