@@ -16,6 +16,7 @@ import (
 	"biomero-importer/agent/failpoint"
 	"biomero-importer/agent/order"
 	"biomero-importer/importer/omero/omerotest"
+	"biomero-importer/preprocess/podman/podmantest"
 )
 
 // omeroSite is a site that imports into a pretended OMERO server, where ada is in the
@@ -39,9 +40,9 @@ func newOMEROSite(t *testing.T) *omeroSite {
 	return s
 }
 
-func (s *omeroSite) atOMERO(password string) {
+func (s *omeroSite) atOMERO(password string, more ...string) {
 	s.configure(fmt.Sprintf("\nbackend: omero\nomero: {host: %s, port: %s, user: root, password: %q, cli: %q, managed_repository: %q}\n",
-		s.omero.Host, s.omero.Port, password, s.omero.CLI, s.omero.Repository))
+		s.omero.Host, s.omero.Port, password, s.omero.CLI, s.omero.Repository) + strings.Join(more, ""))
 }
 
 // order inserts an order of ada's.
@@ -232,4 +233,72 @@ func TestFault_killedWhileOMEROImports(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, left)
 	require.FileExists(t, s.path("logs", "cli."+id+".logs"))
+}
+
+// What a converter made is imported from its copy, named, described, and linked to where it
+// stays, whenever the service is killed in between.
+func TestFault_killedAtEachStepOfAConversionIntoOMERO(t *testing.T) {
+	t.Parallel()
+	podman := service(t)
+	for _, point := range []failpoint.Point{
+		"", failpoint.Prepared, failpoint.Kept, failpoint.Imported, failpoint.Redirected, failpoint.Saved, failpoint.Converted, failpoint.Ending,
+	} {
+		t.Run("at "+string(point), func(t *testing.T) {
+			t.Parallel()
+			s := newOMEROSite(t)
+			s.atOMERO(omerotest.RootPassword, "podman: {socket: "+podman.Socket+"}\n")
+			path := s.write("input", "a", "x.tif")
+			if point != "" {
+				killed := s.launch("FAILPOINT=" + string(point))
+				id := s.convertInto(path)
+				require.ErrorContains(t, <-killed.done, "killed", s.log())
+				s.converted(id, path)
+				return
+			}
+			s.converted(s.convertInto(path), path)
+		})
+	}
+}
+
+// convertInto places an order of ada's with a converter.
+func (s *omeroSite) convertInto(path string) string {
+	s.t.Helper()
+	id := s.convert("convert", path)
+	_, err := s.store.Pool().Exec(s.t.Context(), `UPDATE public.imports SET destination_id = $1 WHERE uuid = $2`, strconv.FormatInt(s.dataset, 10), id)
+	require.NoError(s.t, err)
+	return id
+}
+
+// converted starts the service and makes sure that a file's conversion is in OMERO.
+func (s *omeroSite) converted(id, path string) {
+	s.t.Helper()
+	a := s.start()
+	st := s.ended(id, 1)
+	require.Equal(s.t, convertedStages, s.stages(id), st.Description)
+	made := filepath.Join(filepath.Dir(path), ".processed", "x.ome.tiff")
+	s.eventually(func() bool {
+		left, _ := filepath.Glob(s.path("state", "preprocess", "*", "*"))
+		return len(left) == 0
+	}, "temporary folders are removed")
+	a.stop()
+	state := s.omero.State()
+	require.Len(s.t, state.Images, 1)
+	require.Len(s.t, state.Annotations, 1)
+	for key, want := range map[string]string{"UUID": id, "Filepath": path, "Imported_from": made, "preprocessing_container": podmantest.Converter} {
+		require.Equal(s.t, want, state.Annotations[0].Value(key), key)
+	}
+	require.FileExists(s.t, made)
+	links := 0
+	for _, f := range state.Filesets {
+		if f.ID != state.Images[0].Fileset {
+			continue
+		}
+		for _, file := range f.Files {
+			target, err := os.Readlink(filepath.Join(s.omero.Repository, file))
+			require.NoError(s.t, err)
+			require.Equal(s.t, made, target)
+			links++
+		}
+	}
+	require.Equal(s.t, 1, links)
 }

@@ -7,47 +7,25 @@ import (
 	"slices"
 
 	"biomero-importer/importer"
-	"biomero-importer/importer/omero/cli"
 	"biomero-importer/importer/omero/model"
 )
 
 // adopt finds what an earlier run of the order has imported of the batch's files.
 func (r *batch) adopt(ctx context.Context) error {
-	found, err := r.earlier(ctx)
-	if err != nil {
-		return err
+	if r.found == nil {
+		found, err := r.earlier(ctx)
+		if err != nil {
+			return err
+		}
+		r.found = &found
 	}
 	if err := r.adoptRegistered(ctx); err != nil {
 		return err
 	}
-	var left []int
-	for n, u := range r.units {
-		if !u.done {
-			left = append(left, n)
-		}
-	}
-	for _, f := range found {
-		// Of several files that OMERO has one path for, each gets a fileset of its own.
-		r.assign(f, r.firstLeft(left), true)
+	for _, f := range *r.found {
+		r.assign(f, func(n int) bool { return !r.units[n].done }, true)
 	}
 	return nil
-}
-
-// firstLeft is, of units with the same path for OMERO, the first that has nothing yet.
-func (r *batch) firstLeft(units []int) (first []int) {
-	at := map[string]int{}
-	for _, n := range units {
-		key := cli.ClientPath(r.units[n].path)
-		i, twice := at[key]
-		switch {
-		case !twice:
-			at[key] = len(first)
-			first = append(first, n)
-		case r.units[first[i]].done:
-			first[i] = n
-		}
-	}
-	return first
 }
 
 // earlier are the filesets that the order has made so far, in the order in which it did.

@@ -37,7 +37,8 @@ type Backend struct {
 	web    *web.Client // nil without OMERO.web
 	log    *slog.Logger
 
-	close func() error
+	close   func() error
+	tidying sync.WaitGroup
 
 	mu      sync.Mutex
 	holds   map[string]*hold // by UUID of the order
@@ -64,7 +65,7 @@ func Open(ctx context.Context, c Config, log *slog.Logger) (*Backend, error) {
 		return nil, err
 	}
 	b.close = sync.OnceValue(b.folder.remove)
-	b.endLeftovers(ctx)
+	b.tidying.Go(func() { b.endLeftovers(ctx) })
 	return b, nil
 }
 
@@ -159,7 +160,7 @@ func (b *Backend) Prepare(ctx context.Context, o importer.Order) (mark string, e
 	if o.Mark != "" {
 		return o.Mark, nil
 	}
-	h.order.Mark, h.look = mark, false
+	h.order.Mark, h.resumed = mark, false
 	return mark, nil
 }
 
@@ -201,7 +202,7 @@ func (b *Backend) hold(o importer.Order) *hold {
 	defer b.mu.Unlock()
 	h := b.holds[o.UUID]
 	if h == nil {
-		h = &hold{backend: b, order: o, dir: filepath.Join(b.folder.path, folderName(o.UUID)), look: true}
+		h = &hold{backend: b, order: o, dir: filepath.Join(b.folder.path, folderName(o.UUID)), resumed: true}
 		b.holds[o.UUID] = h
 	}
 	return h
@@ -217,6 +218,7 @@ func (b *Backend) Close() error {
 	for _, uuid := range held {
 		b.Done(ctx, uuid)
 	}
+	b.tidying.Wait()
 	return b.close()
 }
 

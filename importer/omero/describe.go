@@ -94,7 +94,7 @@ func (r *batch) describeAll(ctx context.Context) error {
 			result.Err = fmt.Errorf("the file is imported, and what is known of it could not be attached: %w", err)
 		}
 	}
-	r.look = true
+	r.resumed, r.found = true, nil
 	return nil
 }
 

@@ -28,8 +28,10 @@ type hold struct {
 	cli *cli.Session // nil while there is no session
 	web *web.Session // the same session; nil without OMERO.web
 
-	// look is set where something may have been imported that nobody knows of.
-	look bool
+	// resumed is set where something may have been imported that nobody knows of; found is
+	// what that is, once it was asked for.
+	resumed bool
+	found   *[]*fileset
 }
 
 // folderName is a name of a folder for something that parts identify, whatever clients put
@@ -65,14 +67,16 @@ func (h *hold) open(ctx context.Context) error {
 	}
 	if b.web != nil {
 		s, err := b.web.Login(ctx, o.User, o.Group)
-		if err == nil {
+		if err == nil && s.KeyGroup() != o.Group {
+			err = errors.Join(fmt.Errorf("OMERO.web opens it in the user's default group %q", s.KeyGroup()), s.Close(ctx))
+		} else if err == nil {
 			h.web, h.cli = s, b.cli.Join(h.dir, s.Key(), o.User, o.Group)
 			return nil
 		}
 		if ctx.Err() != nil {
 			return err
 		}
-		b.log.WarnContext(ctx, "no session over OMERO.web", slog.String("order", o.UUID), slog.Any("error", err))
+		b.log.DebugContext(ctx, "no session over OMERO.web", slog.String("order", o.UUID), slog.Any("error", err))
 	}
 	s, err := b.cli.Login(ctx, h.dir, o.User, o.Group)
 	if _, refused := errors.AsType[*model.LoginError](err); refused {

@@ -23,16 +23,19 @@ type batch struct {
 	req     importer.Request
 	results []importer.Result
 	units   []unit
-	known   map[int64]bool // filesets that the results have
+	at      map[string][]int // units by their path for OMERO
+	round   int              // of the present run
+	known   map[int64]bool   // filesets that the results have
 	made    []made
 }
 
 // unit is what OMERO makes one fileset of: a file of the request, or one in a folder of it.
 type unit struct {
-	path string // that OMERO reads
-	file int
-	done bool
-	err  error // why it is not
+	path  string // that OMERO reads
+	file  int
+	round int // of the last run that was to import it
+	done  bool
+	err   error // why it is not
 }
 
 // made is a fileset, or an image without one, that the order has made.
@@ -51,7 +54,7 @@ func (b *Backend) Import(ctx context.Context, req importer.Request) ([]importer.
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.order = req.Order
-	r := &batch{hold: h, req: req, results: make([]importer.Result, len(req.Files)), known: map[int64]bool{}}
+	r := &batch{hold: h, req: req, results: make([]importer.Result, len(req.Files)), known: map[int64]bool{}, at: map[string][]int{}}
 	if err := r.divide(ctx); err != nil {
 		return nil, b.outward(err)
 	}
@@ -83,7 +86,7 @@ func (r *batch) divide(ctx context.Context) error {
 			folders, of[path] = append(folders, path), i
 			continue
 		}
-		r.units = append(r.units, unit{path: path, file: i})
+		r.add(path, i)
 	}
 	if len(folders) == 0 {
 		return nil
@@ -95,7 +98,7 @@ func (r *batch) divide(ctx context.Context) error {
 	for _, path := range found {
 		for dir := filepath.Dir(path); dir != "/" && dir != "."; dir = filepath.Dir(dir) {
 			if i, ok := of[dir]; ok {
-				r.units = append(r.units, unit{path: path, file: i})
+				r.add(path, i)
 				break
 			}
 		}
@@ -103,15 +106,23 @@ func (r *batch) divide(ctx context.Context) error {
 	return nil
 }
 
+// add adds a unit.
+func (r *batch) add(path string, file int) {
+	key := cli.ClientPath(path)
+	r.at[key] = append(r.at[key], len(r.units))
+	r.units = append(r.units, unit{path: path, file: file})
+}
+
 // importAll imports what is not imported yet. An error says nothing of the files.
 func (r *batch) importAll(ctx context.Context) error {
-	if r.look {
+	if r.resumed {
 		if err := r.adopt(ctx); err != nil {
 			return err
 		}
 	}
+	resumed, found := r.resumed, r.found
 	for units := range r.runs() {
-		r.look = true // until it is known what came of them
+		r.resumed, r.found = true, nil // until it is known what came of them
 		err := r.importSome(ctx, units)
 		_, refused := errors.AsType[*importer.Error](err)
 		if err != nil && (ctx.Err() != nil || errors.Is(err, model.ErrSessionGone) || errors.Is(err, model.ErrUnavailable)) {
@@ -120,7 +131,9 @@ func (r *batch) importAll(ctx context.Context) error {
 		for _, n := range units {
 			r.units[n].err = err
 		}
-		r.look = err != nil && !refused
+		if err == nil || refused {
+			r.resumed, r.found = resumed, found
+		}
 	}
 	return nil
 }
@@ -159,7 +172,9 @@ func (r *batch) importSome(ctx context.Context, units []int) error {
 	run := cli.Import{
 		Type: r.req.Type, Container: r.req.Container, Out: r.logFile("logs"), Errs: r.logFile("errs"), Progress: r.req.Progress,
 	}
+	r.round++
 	for _, n := range units {
+		r.units[n].round = r.round
 		run.Paths = append(run.Paths, r.units[n].path)
 		run.Folders = run.Folders || isFolder(r.units[n].path)
 	}
@@ -194,7 +209,7 @@ func (r *batch) importSome(ctx context.Context, units []int) error {
 			return errors.Join(imported.Err, fmt.Errorf("OMERO made the fileset %d, and does not know it", id))
 		}
 		f.objects = objectsOf(images[id], plates[id])
-		r.assign(f, units, false)
+		r.assign(f, func(n int) bool { return r.units[n].round == r.round }, false)
 	}
 	return imported.Err
 }
@@ -281,26 +296,25 @@ func objectsOf(images, plates []int64) (objects []model.Object) {
 	return objects
 }
 
-// assign gives a fileset to those of some units that hold one of its paths.
-func (r *batch) assign(f *fileset, units []int, adopted bool) {
+// assign gives a fileset to those units that hold one of its paths: of several that have
+// one path for OMERO, to the first that may have it.
+func (r *batch) assign(f *fileset, may func(n int) bool, adopted bool) {
 	if r.known[f.id] {
 		return
 	}
-	holds := map[string]bool{}
+	var of []int
+	looked := map[string]bool{}
 	for _, path := range f.paths {
-		for path != "." && path != "/" && !holds[path] {
-			holds[path] = true
+		for path != "." && path != "/" && !looked[path] {
+			looked[path] = true
+			if at := slices.IndexFunc(r.at[path], may); at >= 0 {
+				of = append(of, r.at[path][at])
+			}
 			path = filepath.Dir(path)
 		}
 	}
-	var of []int
-	for _, n := range units {
-		if holds[cli.ClientPath(r.units[n].path)] {
-			of = append(of, n)
-		}
-	}
-	if len(of) == 0 && len(units) == 1 && !adopted {
-		of = units // OMERO came to it by another path
+	if len(of) == 0 && !adopted {
+		of = r.only() // OMERO came to it by another path
 	}
 	if len(of) == 0 {
 		if !adopted { // else it is another batch's
@@ -310,6 +324,19 @@ func (r *batch) assign(f *fileset, units []int, adopted bool) {
 	}
 	r.known[f.id] = true
 	r.give(of, made{prefix: f.prefix, objects: f.objects, filesets: []int64{f.id}, adopted: adopted})
+}
+
+// only is the unit of the present run, if it has one alone.
+func (r *batch) only() (of []int) {
+	for n := range r.units {
+		if r.units[n].round == r.round {
+			of = append(of, n)
+		}
+		if len(of) > 1 {
+			return nil
+		}
+	}
+	return of
 }
 
 // give notes what units have become.

@@ -54,7 +54,7 @@ func realSite(t *testing.T) *site {
 	require.NoError(t, err)
 	data, err := os.MkdirTemp(env("DATA", ""), "biomero-importer-") //nolint:usetesting // on the server's share
 	require.NoError(t, err)
-	require.NoError(t, os.Chmod(data, 0o755)) //nolint:gosec // the server reads it
+	require.NoError(t, os.Chmod(data, 0o755))
 	t.Cleanup(func() { require.NoError(t, os.RemoveAll(data)) })
 	state := t.TempDir()
 	s := &site{t: t, user: env("MEMBER", ""), group: env("GROUP", ""), data: data, config: omero.Config{

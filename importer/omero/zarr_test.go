@@ -9,10 +9,10 @@ import (
 	"biomero-importer/importer/omero/omerotest"
 )
 
-// zarr writes an OME-Zarr and returns its path.
-func (r *rig) zarr(name, attributes string) string {
+// zarr writes an OME-Zarr image and returns its path.
+func (r *rig) zarr(name string) string {
 	r.t.Helper()
-	r.file(name+"/.zattrs", []byte(attributes))
+	r.file(name+"/.zattrs", []byte(zarrImage))
 	r.file(name+"/.zgroup", []byte(`{"zarr_format": 2}`))
 	return filepath.Join(r.data, name)
 }
@@ -24,7 +24,7 @@ func testZarr(on trial) {
 	r := newRig(t, on.by)
 	r.config = func(c *omero.Config) { c.RegisterZarr = true }
 	o := r.order()
-	paths := []string{r.zarr("a.ome.zarr", zarrImage), r.zarr("sub/b.zarr", zarrImage), r.zarr("a.ome.zarr/labels/cells.zarr", zarrImage)}
+	paths := []string{r.zarr("a.ome.zarr"), r.zarr("sub/b.zarr"), r.zarr("a.ome.zarr/labels/cells.zarr")}
 	results := r.run(&o, paths...)
 	s := r.server.State()
 	require.Len(t, s.Images, 3)
@@ -41,7 +41,7 @@ func testZarr(on trial) {
 
 	r.server.Change(func(o *omerotest.Options) { o.PixelBuffer = false })
 	o = r.order()
-	results = r.run(&o, r.zarr("c.zarr", zarrImage))
+	results = r.run(&o, r.zarr("c.zarr"))
 	require.Error(t, results[0].Err)
 	require.Len(t, r.server.State().Images, 3)
 }
@@ -50,14 +50,16 @@ func testZarr(on trial) {
 func testZarrFaults(on trial) {
 	t := on.t
 	for _, fault := range []omerotest.Fault{
-		{At: omerotest.AtZarr, Kind: omerotest.Lost}, {At: omerotest.AtZarr, Kind: omerotest.Crash},
-		{At: omerotest.AtObj, Kind: omerotest.Lost}, {At: omerotest.AtObj, Kind: omerotest.Crash, After: 1},
+		{At: omerotest.AtZarr, Kind: omerotest.Lost},
+		{At: omerotest.AtZarr, Kind: omerotest.Crash},
+		{At: omerotest.AtObj, Kind: omerotest.Lost},
+		{At: omerotest.AtObj, Kind: omerotest.Crash, After: 1},
 	} {
 		r := newRig(t, on.by)
 		r.config = func(c *omero.Config) { c.RegisterZarr = true }
 		o := r.order()
 		r.server.Fail(fault)
-		results := r.tries(&o, 4, r.zarr("a.zarr", zarrImage), r.zarr("b.zarr", zarrImage))
+		results := r.tries(&o, 4, r.zarr("a.zarr"), r.zarr("b.zarr"))
 		for _, result := range results {
 			require.NoError(t, result.Err)
 			require.Len(t, result.Images, 1)
