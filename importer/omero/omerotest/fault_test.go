@@ -110,6 +110,7 @@ func TestFaultsOfCommands(t *testing.T) {
 		"hql truncated": {omerotest.Fault{At: omerotest.AtHQL, Kind: omerotest.Truncated}, 0, "[{\"#\": \"0\", "},
 		"hql silent":    {omerotest.Fault{At: omerotest.AtHQL, Kind: omerotest.NoOutput}, 0, ""},
 		"hql killed":    {omerotest.Fault{At: omerotest.AtHQL, Kind: omerotest.Crash}, -1, ""},
+		"hql refused":   {omerotest.Fault{At: omerotest.AtHQL, Kind: omerotest.Refused}, 1, ""},
 		"hql gone":      {omerotest.Fault{At: omerotest.AtHQL, Kind: omerotest.SessionGone}, 1, ""},
 		"login lost":    {omerotest.Fault{At: omerotest.AtLogin, Kind: omerotest.Lost}, 11, ""},
 		"login killed":  {omerotest.Fault{At: omerotest.AtLogin, Kind: omerotest.Crash}, -1, ""},

@@ -5,8 +5,8 @@ import "slices"
 // What can go wrong with the command line. Where a kind may strike stands
 // behind it.
 const (
-	Refused     Kind = "refused"      // the connection is refused: login, import
-	NoSuchHost  Kind = "no such host" // login, import
+	Refused     Kind = "refused"      // the connection is refused: everywhere
+	NoSuchHost  Kind = "no such host" // everywhere
 	Violation   Kind = "violation"    // a security violation: login
 	OtherLogin  Kind = "other login"  // a failure of another kind: login
 	Lost        Kind = "lost"         // Ice.ConnectionLostException: everywhere
@@ -48,24 +48,24 @@ const (
 )
 
 // everyCommand are the kinds that every command knows.
-var everyCommand = []Kind{Lost, TimedOut, SessionGone, Hang, Crash}
+var everyCommand = []Kind{Refused, NoSuchHost, Lost, TimedOut, SessionGone, Hang, Crash}
 
 // kindsOf are the kinds that an operation knows.
 var kindsOf = map[Op][]Kind{
-	AtLogin: append([]Kind{Refused, NoSuchHost, Violation, OtherLogin}, everyCommand...),
+	AtLogin: append([]Kind{Violation, OtherLogin}, everyCommand...),
 	AtImport: append([]Kind{
-		Refused, NoSuchHost, NoOutput, Garbage, Truncated, Cleanup, JavaKilled, NoAccess, NoSize, DiskFull,
+		NoOutput, Garbage, Truncated, Cleanup, JavaKilled, NoAccess, NoSize, DiskFull,
 		CrashBeforeLink, CrashAfterLink, CrashBeforePrint, CrashAfterPrint, LostBeforePrint,
 	}, everyCommand...),
 	AtHQL:    append([]Kind{NoOutput, Garbage, Truncated}, everyCommand...),
 	AtObj:    append([]Kind{NoOutput}, everyCommand...),
 	AtZarr:   append([]Kind{NoOutput}, everyCommand...),
-	AtLogout: {Lost, Hang, Crash},
+	AtLogout: everyCommand,
 	AtWeb:    {Error500, BadGateway, TooMany, ToLogin, Slow, Hang, Cut, CutAfter, TruncatedJSON},
 }
 
 // Known reports whether there is such a fault.
 func (f Fault) Known() bool {
-	atStart := f.Kind == NoSuchHost || f.Kind == NoOutput && f.At == AtImport
+	atStart := f.At == AtImport && (f.Kind == NoSuchHost || f.Kind == NoOutput)
 	return slices.Contains(kindsOf[f.At], f.Kind) && (f.After == 0 || !atStart)
 }
