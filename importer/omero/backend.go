@@ -222,5 +222,6 @@ func (b *Backend) Close() error {
 	return b.close()
 }
 
-// closeTime bounds what the end of the backend waits for sessions to end.
+// closeTime bounds what is waited for a session to end, and for all of them at the end of
+// the backend.
 const closeTime = 10 * time.Second

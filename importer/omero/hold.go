@@ -110,6 +110,8 @@ func (h *hold) whyRefused(ctx context.Context, refusal error) error {
 
 // close ends the session. What cannot be ended now ends by itself when it is idle.
 func (h *hold) close(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTime)
+	defer cancel()
 	var err error
 	switch {
 	case h.web != nil:

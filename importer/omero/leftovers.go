@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
-	"time"
 
 	"biomero-importer/importer/omero/model"
 )
@@ -44,9 +43,6 @@ func (f *folder) remove() error {
 	return errors.Join(os.RemoveAll(f.path), os.Remove(f.lock.Name()), f.lock.Close())
 }
 
-// endTime bounds what the start of the backend waits for one session to end.
-const endTime = time.Minute
-
 // endLeftovers ends the sessions of processes that are gone.
 func (b *Backend) endLeftovers(ctx context.Context) {
 	locks, err := filepath.Glob(filepath.Join(b.config.Dir, "*"+lockSuffix))
@@ -77,7 +73,7 @@ func (b *Backend) logout(ctx context.Context, path string) {
 		return // it was not made any more
 	}
 	for _, dir := range dirs {
-		bound, cancel := context.WithTimeout(ctx, endTime)
+		bound, cancel := context.WithTimeout(ctx, closeTime)
 		err := b.cli.Logout(bound, filepath.Join(path, dir.Name()))
 		cancel()
 		if err != nil && !errors.Is(err, model.ErrSessionGone) {
