@@ -52,6 +52,7 @@ func openBackend(ctx context.Context, c *config.Config, dir string, share *impor
 	if err != nil {
 		return nil, err
 	}
+	settings.Share = share
 	b, err := omero.Open(ctx, *settings, log)
 	if err != nil {
 		return nil, &order.Error{Class: order.Invalid, Reason: err.Error(), Err: err}

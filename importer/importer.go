@@ -33,6 +33,9 @@ type Order struct {
 	User      string
 	Type      ContainerType
 	Container int64
+	// Filesets and Images are those, in ascending order, that are recorded of other files of
+	// the order.
+	Filesets, Images []int64
 }
 
 // Request asks for files to be imported in place.

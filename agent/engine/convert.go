@@ -77,6 +77,12 @@ func (r *run) convertFile(ctx context.Context, e *entry) error {
 		err = r.importConverted(ctx, &f, req, result)
 	}
 	gone := err == nil || !passes(err) // there is no container any more
+	if err != nil && gone {
+		if unsettled := r.engine.settle(ctx, r.work.Order.UUID, r.self); unsettled != nil { // something of it may be imported
+			r.log.WarnContext(ctx, "links to a temporary copy stay for now", slog.String("path", e.path), slog.Any("error", unsettled))
+			gone = false
+		}
+	}
 	if err != nil {
 		if stopped(ctx, err) || passes(err) && !r.last {
 			return err

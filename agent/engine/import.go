@@ -88,7 +88,7 @@ func (r *run) importBatch(ctx context.Context, batch []entry) error {
 		}
 		err := classify(result.Err)
 		r.log.WarnContext(ctx, "not imported", slog.String("path", e.path), slog.Any("error", err))
-		if passes(err) && !r.last {
+		if hindered(err) != nil || passes(err) && !r.last {
 			passing = err
 			continue
 		}

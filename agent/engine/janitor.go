@@ -45,7 +45,6 @@ func (e *Engine) inUse(ctx context.Context, uuid string) (bool, error) {
 		return atWork, err
 	}
 	err = e.settle(ctx, uuid, func() (*tracking.Work, error) { return e.store.Look(ctx, uuid) })
-	e.leave(ctx, uuid)
 	if err != nil {
 		e.log.WarnContext(ctx, "links to temporary copies stay for now", slog.String("order", uuid), slog.Any("error", err))
 		return true, ctx.Err()

@@ -14,13 +14,18 @@ func target(w *tracking.Work) importer.Order {
 	o := &w.Order
 	return importer.Order{
 		UUID: o.UUID, Round: w.Round, Mark: w.Mark, Group: o.Group, User: o.User,
-		Type: importer.ContainerType(o.Destination.Type), Container: o.Destination.ID,
+		Type: importer.ContainerType(o.Destination.Type), Container: o.Destination.ID, Filesets: w.Filesets, Images: w.Images,
 	}
 }
 
 // prepare has the backend find out, before anything is made, whether the order can be
 // imported, and keeps by what the backend will know its imports again.
 func (r *run) prepare(ctx context.Context) error {
+	if r.kept != nil {
+		if err := unsaved(r.engine.store.Recorded(ctx, r.work)); err != nil {
+			return err
+		}
+	}
 	var mark string
 	err := within(ctx, "asking whether the order can be imported", r.engine.config.CheckTimeout, func(ctx context.Context) (err error) {
 		mark, err = r.engine.backend.Prepare(ctx, target(r.work))

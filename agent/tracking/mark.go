@@ -38,6 +38,17 @@ func (s *Store) Look(ctx context.Context, uuid string) (*Work, error) {
 	return works[0], nil
 }
 
+// Recorded finds the filesets and images that are recorded of an order's files.
+func (s *Store) Recorded(ctx context.Context, w *Work) error {
+	err := s.pool.QueryRow(ctx, `SELECT
+		ARRAY (SELECT DISTINCT unnest(filesets) FROM importer.files WHERE order_uuid = $1 ORDER BY 1),
+		ARRAY (SELECT DISTINCT unnest(images) FROM importer.files WHERE order_uuid = $1 AND filesets = '{}' ORDER BY 1)`, w.Job.UUID).Scan(&w.Filesets, &w.Images)
+	if err != nil {
+		return fmt.Errorf("looking for what is recorded of order %s: %w", w.Job.UUID, err)
+	}
+	return nil
+}
+
 // Metadata returns the key-value pairs that came with an order, and the name of its table of
 // more, which may be empty.
 func (s *Store) Metadata(ctx context.Context, uuid string) (pairs map[string]string, file string, err error) {

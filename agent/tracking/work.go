@@ -55,6 +55,8 @@ type Work struct {
 	Round int64
 	// Mark is what the backend said when the round was prepared first.
 	Mark string
+	// Filesets and Images are those that Recorded found of its files, in ascending order.
+	Filesets, Images []int64
 	// Cancelled is set of one that is only to be ended.
 	Cancelled bool
 	// Resumed is set of one that was taken up before, in the same attempt.

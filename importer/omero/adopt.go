@@ -2,6 +2,7 @@ package omero
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"os"
 	"slices"
@@ -23,6 +24,9 @@ func (r *batch) adopt(ctx context.Context) error {
 		return err
 	}
 	for _, f := range *r.found {
+		if _, recorded := slices.BinarySearch(r.order.Filesets, f.id); recorded {
+			continue // another file's
+		}
 		r.assign(f, func(n int) bool { return !r.units[n].done }, true)
 	}
 	return nil
@@ -65,12 +69,16 @@ func (h *hold) earlier(ctx context.Context) ([]*fileset, error) {
 	return ours, nil
 }
 
-// Folders hold the links of all that an order has imported.
+// Folders hold the links of all that an order has imported. Whoever carries the order out
+// is not disturbed.
 func (b *Backend) Folders(ctx context.Context, o importer.Order) (folders []string, err error) {
-	h := b.hold(o)
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.order = o
+	name := fmt.Sprint("folders ", b.serial.Add(1)) // no order's
+	h := b.hold(name, o)
+	defer b.Done(context.WithoutCancel(ctx), name)
+	if err := h.lock(ctx); err != nil {
+		return nil, err
+	}
+	defer h.unlock()
 	err = h.withSession(ctx, func() error {
 		folders = nil
 		found, err := h.earlier(ctx)

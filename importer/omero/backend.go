@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"biomero-importer/importer"
@@ -22,11 +23,12 @@ import (
 type Config struct {
 	CLI          cli.Config
 	Web          *web.Config // nil without OMERO.web
-	Repository   string      // folder of the managed repository, as the server has it too
-	Dir          string      // for sessions; made when absent
-	Logs         string      // folder for what the importer writes
-	Namespace    string      // of annotations
-	RegisterZarr bool        // OME-Zarr images are registered, not imported
+	Share        *importer.Share
+	Repository   string // folder of the managed repository, as the server has it too
+	Dir          string // for sessions; made when absent
+	Logs         string // folder for what the importer writes
+	Namespace    string // of annotations
+	RegisterZarr bool   // OME-Zarr images are registered, not imported
 }
 
 // Backend imports into OMERO. Its methods may be called concurrently.
@@ -38,17 +40,19 @@ type Backend struct {
 	log    *slog.Logger
 
 	close   func() error
+	serial  atomic.Int64
 	tidying sync.WaitGroup
 
 	mu      sync.Mutex
 	holds   map[string]*hold // by UUID of the order
+	finding chan struct{}    // full while a container is looked for
 	trouble string           // why the server cannot be used; empty while it can
 }
 
 // Open makes a backend, and ends what an earlier process left of sessions and imports. It does
 // not wait for the server.
 func Open(ctx context.Context, c Config, log *slog.Logger) (*Backend, error) {
-	b := &Backend{config: c, cli: cli.New(c.CLI, log), log: log, holds: map[string]*hold{}}
+	b := &Backend{config: c, cli: cli.New(c.CLI, log), log: log, holds: map[string]*hold{}, finding: make(chan struct{}, 1)}
 	if c.Web != nil {
 		var err error
 		if b.web, err = web.New(*c.Web, log); err != nil {
@@ -83,7 +87,11 @@ func (b *Backend) Ping(ctx context.Context) error {
 		return fmt.Errorf("making a folder for a session: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	return b.outward(b.cli.Ping(ctx, dir))
+	err = b.cli.Ping(ctx, dir)
+	if refused, ok := errors.AsType[*model.LoginError](err); ok {
+		return &importer.Error{Reason: fmt.Sprintf("OMERO refuses the importer's own account: check omero.user and omero.password. It says: %s.", refused.Detail), Err: err}
+	}
+	return b.outward(err)
 }
 
 // Wait waits until the server answers, for as long as it takes, and says that it does. A
@@ -135,9 +143,7 @@ func outward(err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case isLogin && refused.Own:
-		return &importer.Error{Reason: fmt.Sprintf("OMERO refuses the importer's own account: check omero.user and omero.password. It says: %s.", refused.Detail), Err: err}
-	case errors.Is(err, model.ErrUnavailable):
+	case errors.Is(err, model.ErrUnavailable), isLogin && refused.Own: // a site's fault is no order's
 		return fmt.Errorf("%w: %w", importer.ErrUnavailable, err)
 	default:
 		return err
@@ -147,9 +153,12 @@ func outward(err error) error {
 // Prepare opens a session of the order's user in its group and makes sure that it may put
 // something into the order's container.
 func (b *Backend) Prepare(ctx context.Context, o importer.Order) (mark string, err error) {
-	h := b.hold(o)
-	h.mu.Lock()
-	defer h.mu.Unlock()
+	h := b.hold(o.UUID, o)
+	if err := h.lock(ctx); err != nil {
+		return "", err
+	}
+	defer h.unlock()
+	h.take(ctx, o)
 	err = h.withSession(ctx, func() (err error) {
 		mark, err = h.check(ctx)
 		return err
@@ -173,8 +182,10 @@ func (b *Backend) Done(ctx context.Context, uuid string) {
 	if h == nil {
 		return
 	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
+	if h.lock(ctx) != nil {
+		return // its session ends when it is idle
+	}
+	defer h.unlock()
 	h.close(ctx)
 	if err := os.RemoveAll(h.dir); err != nil {
 		b.log.WarnContext(ctx, "a folder of sessions stays", slog.Any("error", err))
@@ -183,11 +194,19 @@ func (b *Backend) Done(ctx context.Context, uuid string) {
 
 // Container finds a container by name, or makes it, as its user.
 func (b *Backend) Container(ctx context.Context, c importer.Container) (id int64, err error) {
-	name := folderName("container", c.Group, c.User, string(c.Type), c.Project, c.Name)
-	h := b.hold(importer.Order{UUID: name, Group: c.Group, User: c.User, Type: c.Type})
+	select { // two would both make it
+	case b.finding <- struct{}{}:
+		defer func() { <-b.finding }()
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+	name := fmt.Sprint("container ", b.serial.Add(1)) // no order's
+	h := b.hold(name, importer.Order{UUID: name, Group: c.Group, User: c.User, Type: c.Type})
 	defer b.Done(context.WithoutCancel(ctx), name)
-	h.mu.Lock()
-	defer h.mu.Unlock()
+	if err := h.lock(ctx); err != nil {
+		return 0, err
+	}
+	defer h.unlock()
 	err = h.withSession(ctx, func() error {
 		return h.try(ctx, "finding a container",
 			func() error { id, err = h.web.Find(ctx, c); return err },
@@ -196,14 +215,17 @@ func (b *Backend) Container(ctx context.Context, c importer.Container) (id int64
 	return id, b.outward(err)
 }
 
-// hold is what the backend holds for an order, made when it is not there yet.
-func (b *Backend) hold(o importer.Order) *hold {
+// hold is what the backend holds under a name for an order, made when it is not there yet.
+func (b *Backend) hold(name string, o importer.Order) *hold {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	h := b.holds[o.UUID]
+	h := b.holds[name]
 	if h == nil {
-		h = &hold{backend: b, order: o, dir: filepath.Join(b.folder.path, folderName(o.UUID)), resumed: true}
-		b.holds[o.UUID] = h
+		h = &hold{
+			backend: b, order: o, dir: filepath.Join(b.folder.path, folderName(name)), busy: make(chan struct{}, 1), resumed: true,
+			given: map[int64]bool{}, registered: map[int64]bool{}, shared: map[string]*fileset{},
+		}
+		b.holds[name] = h
 	}
 	return h
 }

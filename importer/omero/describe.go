@@ -4,7 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
+	"strings"
+	"time"
+	"unicode"
 
 	"biomero-importer/importer"
 	"biomero-importer/importer/omero/cli"
@@ -32,11 +36,18 @@ func (h *hold) annotations(ctx context.Context, objects []model.Object) (annotat
 	return found, nil
 }
 
-// byOthers reports whether some of the objects belong to another order.
+// byOthers reports whether some of the objects belong to another order, and none to this.
 func (a annotations) byOthers(objects []model.Object, order string) bool {
-	return slices.ContainsFunc(objects, func(o model.Object) bool {
-		return slices.ContainsFunc(a[o], func(has cli.Annotated) bool { return has.Order != "" && has.Order != order })
-	})
+	others := false
+	for _, o := range objects {
+		for _, has := range a[o] {
+			if has.Order == order {
+				return false
+			}
+			others = others || has.Order != ""
+		}
+	}
+	return others
 }
 
 // describeAll annotates and names what the batch has made, and what an earlier run had made
@@ -66,7 +77,9 @@ func (r *batch) describeAll(ctx context.Context) error {
 			switch mine := has[o]; {
 			case slices.ContainsFunc(mine, func(a cli.Annotated) bool { return a.Order == r.order.UUID }):
 			case len(mine) > 0:
-				fills = append(fills, cli.Fill{Annotation: mine[0].Annotation, Pairs: pairs})
+				if id := mine[0].Annotation; !slices.ContainsFunc(fills, func(f cli.Fill) bool { return f.Annotation == id }) {
+					fills = append(fills, cli.Fill{Annotation: id, Pairs: pairs})
+				}
 			default:
 				bare.Objects = append(bare.Objects, o)
 			}
@@ -83,7 +96,7 @@ func (r *batch) describeAll(ctx context.Context) error {
 	if err == nil {
 		err = r.try(ctx, "naming images", func() error { return r.web.Rename(ctx, names) }, func() error { return r.cli.Rename(ctx, names) })
 	}
-	if err == nil || ctx.Err() != nil || errors.Is(err, model.ErrSessionGone) {
+	if err == nil || ctx.Err() != nil || errors.Is(err, model.ErrSessionGone) || errors.Is(err, model.ErrUnavailable) {
 		if err != nil {
 			r.adoptAll()
 		}
@@ -96,6 +109,26 @@ func (r *batch) describeAll(ctx context.Context) error {
 	}
 	r.resumed, r.found = true, nil
 	return nil
+}
+
+// describeTime bounds what is done with images after their order was cut short.
+const describeTime = 2 * time.Minute
+
+// describeLastly annotates what was made before a batch was cut short: nobody may come back
+// for it.
+func (r *batch) describeLastly(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), describeTime)
+	defer cancel()
+	r.found = nil
+	err := r.withSession(ctx, func() error {
+		if err := r.adopt(ctx); err != nil {
+			return err
+		}
+		return r.describeAll(ctx)
+	})
+	if err != nil {
+		r.req.Log.WarnContext(ctx, "what was imported is not described", slog.Any("error", err))
+	}
 }
 
 // adoptAll has what was made looked at anew: nobody knows how far its annotations came.
@@ -155,44 +188,68 @@ func (h *hold) bare(ctx context.Context, annotations []model.Annotation) (left [
 
 // names are those that the objects are to have, if they are not to keep theirs.
 func (r *batch) names(m *made) (names []model.Naming) {
-	name := r.req.Files[m.file].Name
+	name := clean(r.req.Files[m.file].Name)
 	if name == "" {
 		return nil
 	}
 	for n, o := range m.objects {
-		numbered := name
-		if len(m.objects) > 1 {
-			numbered = fmt.Sprintf("%s [%d]", name, n)
+		numbered := cut(name, maxName)
+		if suffix := fmt.Sprintf(" [%d]", n); len(m.objects) > 1 {
+			numbered = cut(name, maxName-len(suffix)) + suffix
 		}
 		names = append(names, model.Naming{Object: o, Name: numbered})
 	}
 	return names
 }
 
-// maxKey is how long OMERO lets a key be, in characters.
-const maxKey = 255
+// Bounds of what OMERO and OMERO.web hold, in characters, and of what one annotation is to:
+// the rest of a longer table is told of in the log.
+const (
+	maxKey   = 255
+	maxName  = 250
+	maxPairs = 10_000
+)
 
 // pairs are what is attached to what comes of a file. Neither way of asking OMERO takes the
 // same key twice, so values of one are joined.
-func (r *batch) pairs(file int) (pairs []importer.Pair, err error) {
+func (r *batch) pairs(file int) ([]importer.Pair, error) {
 	all, err := r.req.Describe(file)
 	if err != nil {
 		return nil, err
 	}
-	at := map[string]int{}
+	var keys []string
+	values := map[string][]string{}
 	for _, p := range all {
-		if runes := []rune(p.Key); len(runes) > maxKey {
-			p.Key = string(runes[:maxKey])
+		key := cut(clean(p.Key), maxKey)
+		if _, twice := values[key]; key != "" && !twice {
+			if len(keys) == maxPairs {
+				r.req.Log.Warn("more metadata than an annotation holds", slog.String("path", r.req.Files[file].Path), slog.Int("keys", maxPairs))
+				break
+			}
+			keys = append(keys, key)
 		}
-		if p.Key == "" {
-			continue
-		}
-		if n, twice := at[p.Key]; twice {
-			pairs[n].Value += "; " + p.Value
-			continue
-		}
-		at[p.Key] = len(pairs)
-		pairs = append(pairs, p)
+		values[key] = append(values[key], clean(p.Value))
+	}
+	pairs := make([]importer.Pair, len(keys))
+	for i, key := range keys {
+		pairs[i] = importer.Pair{Key: key, Value: strings.Join(values[key], "; ")}
 	}
 	return pairs, nil
+}
+
+// clean is a text without what OMERO cannot hold.
+func clean(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) && r != '\n' && r != '\r' && r != '\t' {
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(text, "\uFFFD"))
+}
+
+func cut(text string, most int) string {
+	if runes := []rune(text); len(runes) > most {
+		return string(runes[:most])
+	}
+	return text
 }

@@ -10,7 +10,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"sync"
 
 	"biomero-importer/importer"
 	"biomero-importer/importer/omero/cli"
@@ -24,7 +23,8 @@ type hold struct {
 	order   importer.Order
 	dir     string // for what the command line keeps
 
-	mu  sync.Mutex
+	busy chan struct{} // full while somebody uses it
+
 	cli *cli.Session // nil while there is no session
 	web *web.Session // the same session; nil without OMERO.web
 
@@ -32,7 +32,30 @@ type hold struct {
 	// what that is, once it was asked for.
 	resumed bool
 	found   *[]*fileset
+	// given are the filesets, and registered the images without one, that files have got here.
+	given, registered map[int64]bool
+	shared            map[string]*fileset // those of several files, by their paths
 }
+
+// take has the hold be of an order as it is now: its client may have changed whose it is.
+func (h *hold) take(ctx context.Context, o importer.Order) {
+	if h.order.User != o.User || h.order.Group != o.Group {
+		h.close(ctx)
+	}
+	h.order = o
+}
+
+// lock waits until nobody else uses the hold.
+func (h *hold) lock(ctx context.Context) error {
+	select {
+	case h.busy <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (h *hold) unlock() { <-h.busy }
 
 // folderName is a name of a folder for something that parts identify, whatever clients put
 // into these.

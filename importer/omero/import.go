@@ -25,7 +25,6 @@ type batch struct {
 	units   []unit
 	at      map[string][]int // units by their path for OMERO
 	round   int              // of the present run
-	known   map[int64]bool   // filesets that the results have
 	made    []made
 }
 
@@ -36,6 +35,8 @@ type unit struct {
 	round int // of the last run that was to import it
 	done  bool
 	err   error // why it is not
+	// misplaced is set of one that does not go into the order's container.
+	misplaced bool
 }
 
 // made is a fileset, or an image without one, that the order has made.
@@ -50,15 +51,20 @@ type made struct {
 // Import imports the request's files: those that an earlier run has not. It returns one result
 // for each. What it annotates and names is done again only where it was not finished.
 func (b *Backend) Import(ctx context.Context, req importer.Request) ([]importer.Result, error) {
-	h := b.hold(req.Order)
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.order = req.Order
-	r := &batch{hold: h, req: req, results: make([]importer.Result, len(req.Files)), known: map[int64]bool{}, at: map[string][]int{}}
+	h := b.hold(req.UUID, req.Order)
+	if err := h.lock(ctx); err != nil {
+		return nil, err
+	}
+	defer h.unlock()
+	h.take(ctx, req.Order)
+	r := &batch{hold: h, req: req, results: make([]importer.Result, len(req.Files)), at: map[string][]int{}}
 	if err := r.divide(ctx); err != nil {
 		return nil, b.outward(err)
 	}
 	if err := h.withSession(ctx, func() error { return r.importAll(ctx) }); err != nil {
+		if ctx.Err() != nil { // else it is gone on with
+			r.describeLastly(ctx)
+		}
 		return nil, b.outward(err)
 	}
 	r.conclude()
@@ -77,6 +83,16 @@ func (r *batch) divide(ctx context.Context) error {
 		path := file.Path
 		if file.Copy != "" {
 			path = file.Copy
+		}
+		if file.Copy == "" && isFolder(path) {
+			err := r.backend.config.Share.NoLinks(ctx, path)
+			if _, refused := errors.AsType[*importer.Error](err); refused {
+				r.results[i].Err = err
+				continue
+			}
+			if err != nil {
+				return err
+			}
 		}
 		if isFolder(path) && !inZarr(path) {
 			if cli.SpansLines(path) {
@@ -121,6 +137,7 @@ func (r *batch) importAll(ctx context.Context) error {
 		}
 	}
 	resumed, found := r.resumed, r.found
+	r.takeShared()
 	for units := range r.runs() {
 		r.resumed, r.found = true, nil // until it is known what came of them
 		err := r.importSome(ctx, units)
@@ -203,15 +220,57 @@ func (r *batch) importSome(ctx context.Context, units []int) error {
 		}
 	}
 	found := filesetsOf(entries)
+	var misplaced []*fileset
 	for _, id := range ids {
 		f := found[id]
 		if f == nil {
 			return errors.Join(imported.Err, fmt.Errorf("OMERO made the fileset %d, and does not know it", id))
 		}
 		f.objects = objectsOf(images[id], plates[id])
+		r.share(f)
+		if (len(plates[id]) > 0) != (r.req.Type == importer.Screen) {
+			misplaced = append(misplaced, f)
+			continue
+		}
 		r.assign(f, func(n int) bool { return r.units[n].round == r.round }, false)
 	}
-	return imported.Err
+	return errors.Join(imported.Err, r.removeMisplaced(ctx, misplaced))
+}
+
+// share remembers a fileset of several files: later batches may name some of them.
+func (r *batch) share(f *fileset) {
+	if len(f.paths) > 1 {
+		for _, path := range f.paths {
+			r.shared[path] = f
+		}
+	}
+}
+
+// takeShared gives units the filesets that earlier batches have made of them and others.
+func (r *batch) takeShared() {
+	for n, u := range r.units {
+		if f := r.shared[cli.ClientPath(u.path)]; f != nil && !u.done {
+			r.give([]int{n}, made{prefix: f.prefix, objects: f.objects, filesets: []int64{f.id}, adopted: true})
+		}
+	}
+}
+
+// removeMisplaced removes what OMERO made of files and linked to nothing: plates, where a
+// Dataset was asked for, or images without a plate, where it was a Screen.
+func (r *batch) removeMisplaced(ctx context.Context, filesets []*fileset) error {
+	if len(filesets) == 0 {
+		return nil
+	}
+	ids := make([]int64, len(filesets))
+	for i, f := range filesets {
+		ids[i] = f.id
+		for _, path := range f.paths {
+			for _, n := range r.at[path] {
+				r.units[n].misplaced = true
+			}
+		}
+	}
+	return r.cli.Delete(ctx, ids)
 }
 
 // unsafe is what a name of a log may not hold.
@@ -219,7 +278,11 @@ var unsafe = regexp.MustCompile(`[^A-Za-z0-9._-]`)
 
 // logFile is where the importer of the order's files writes, as the original service named it.
 func (r *batch) logFile(kind string) string {
-	return filepath.Join(r.backend.config.Logs, "cli."+unsafe.ReplaceAllString(r.order.UUID, "_")+"."+kind)
+	name := unsafe.ReplaceAllString(r.order.UUID, "_")
+	if name != r.order.UUID {
+		name += "-" + folderName(r.order.UUID) // two would have one
+	}
+	return filepath.Join(r.backend.config.Logs, "cli."+name+"."+kind)
 }
 
 // conclude says of each file that is not imported as a whole why it is not.
@@ -231,6 +294,9 @@ func (r *batch) conclude() {
 			continue
 		}
 		err := u.err
+		if u.misplaced {
+			err = &importer.Error{Reason: r.misplacedReason(u)}
+		}
 		if err == nil {
 			err = &importer.Error{Reason: fmt.Sprintf(
 				"OMERO made no image of %q: it may be damaged, or of a format that OMERO does not read; the order's log has what OMERO said.", r.shown(u))}
@@ -250,6 +316,13 @@ func (r *batch) conclude() {
 			result.Err = &importer.Error{Reason: fmt.Sprintf("%d of %d images and plates in the folder are not imported. %s", missing[i], total[i], refused.Reason), Err: refused}
 		}
 	}
+}
+
+func (r *batch) misplacedReason(u unit) string {
+	if r.req.Type == importer.Screen {
+		return fmt.Sprintf("%q holds no plate, which a Screen takes: order it into a Dataset.", r.shown(u))
+	}
+	return fmt.Sprintf("%q holds a plate, which a Dataset does not take: order it into a Screen.", r.shown(u))
 }
 
 // shown is the path by which the order's author knows a unit.
@@ -299,7 +372,7 @@ func objectsOf(images, plates []int64) (objects []model.Object) {
 // assign gives a fileset to those units that hold one of its paths: of several that have
 // one path for OMERO, to the first that may have it.
 func (r *batch) assign(f *fileset, may func(n int) bool, adopted bool) {
-	if r.known[f.id] {
+	if r.given[f.id] {
 		return
 	}
 	var of []int
@@ -322,7 +395,7 @@ func (r *batch) assign(f *fileset, may func(n int) bool, adopted bool) {
 		}
 		return
 	}
-	r.known[f.id] = true
+	r.given[f.id] = true
 	r.give(of, made{prefix: f.prefix, objects: f.objects, filesets: []int64{f.id}, adopted: adopted})
 }
 

@@ -33,6 +33,7 @@ type rig struct {
 	t        *testing.T
 	server   *omerotest.Omero
 	data     string
+	share    *importer.Share
 	state    string
 	web      *web.Config
 	dataset  int64
@@ -47,6 +48,10 @@ type rig struct {
 func newRig(t *testing.T, by way) *rig {
 	t.Helper()
 	r := &rig{t: t, server: omerotest.New(t), data: t.TempDir(), state: t.TempDir(), password: omerotest.RootPassword}
+	share, err := importer.OpenShare(r.data)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, share.Close()) })
+	r.share = share
 	r.group = r.server.AddGroup("Lab", omerotest.ReadOnly)
 	r.ada = r.server.AddUser(omerotest.User{Name: "ada"})
 	r.bob = r.server.AddUser(omerotest.User{Name: "bob"})
@@ -71,7 +76,7 @@ func (r *rig) settings() omero.Config {
 			Path: r.server.CLI, Host: r.server.Host, Port: port, User: "root", Password: r.password, Idle: 10 * time.Minute,
 			Guard: []string{os.Args[0], guarded},
 		},
-		Web: r.web, Repository: r.server.Repository, Dir: filepath.Join(r.state, "omero"), Logs: filepath.Join(r.state, "logs"), Namespace: namespace,
+		Share: r.share, Web: r.web, Repository: r.server.Repository, Dir: filepath.Join(r.state, "omero"), Logs: filepath.Join(r.state, "logs"), Namespace: namespace,
 	}
 	if r.config != nil {
 		r.config(&c)

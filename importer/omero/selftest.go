@@ -45,9 +45,11 @@ func (b *Backend) SelfTest(ctx context.Context, o importer.Order, image string, 
 
 // inspect looks at what an import has made.
 func (b *Backend) inspect(ctx context.Context, o importer.Order, image string, made importer.Result, say func(step string)) error {
-	h := b.hold(o)
-	h.mu.Lock()
-	defer h.mu.Unlock()
+	h := b.hold(o.UUID, o)
+	if err := h.lock(ctx); err != nil {
+		return err
+	}
+	defer h.unlock()
 	return b.outward(h.withSession(ctx, func() error {
 		found, err := h.earlier(ctx)
 		if err != nil {
@@ -95,9 +97,11 @@ func leadsTo(dir, file string) error {
 
 // remove deletes filesets.
 func (b *Backend) remove(ctx context.Context, o importer.Order, filesets []int64, say func(step string)) error {
-	h := b.hold(o)
-	h.mu.Lock()
-	defer h.mu.Unlock()
+	h := b.hold(o.UUID, o)
+	if err := h.lock(ctx); err != nil {
+		return err
+	}
+	defer h.unlock()
 	err := h.withSession(ctx, func() error { return h.cli.Delete(ctx, filesets) })
 	if err == nil {
 		say("it is removed again")

@@ -56,13 +56,16 @@ func realSite(t *testing.T) *site {
 	require.NoError(t, err)
 	require.NoError(t, os.Chmod(data, 0o755))
 	t.Cleanup(func() { require.NoError(t, os.RemoveAll(data)) })
+	share, err := importer.OpenShare(data)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, share.Close()) })
 	state := t.TempDir()
 	s := &site{t: t, user: env("MEMBER", ""), group: env("GROUP", ""), data: data, config: omero.Config{
 		CLI: cli.Config{
 			Path: env("CLI", "omero"), Host: env("HOST", ""), Port: port, User: env("USER", "root"), Password: env("PASSWORD", ""),
 			Dir: os.Getenv("OMERODIR"), Idle: 10 * time.Minute, Guard: []string{os.Args[0], guarded},
 		},
-		Repository: env("REPOSITORY", "/OMERO/ManagedRepository"), Dir: filepath.Join(state, "omero"), Logs: filepath.Join(state, "logs"), Namespace: namespace,
+		Share: share, Repository: env("REPOSITORY", "/OMERO/ManagedRepository"), Dir: filepath.Join(state, "omero"), Logs: filepath.Join(state, "logs"), Namespace: namespace,
 	}}
 	if url := env("WEB_URL", ""); url != "" {
 		s.config.Web = &web.Config{URL: url, CAFile: env("CA_FILE", ""), User: s.config.CLI.User, Password: s.config.CLI.Password, Timeout: time.Minute}

@@ -41,6 +41,7 @@ func (r *batch) register(ctx context.Context, n int) error {
 	}
 	m := made{}
 	for _, id := range images {
+		r.registered[id] = true
 		m.objects = append(m.objects, model.Object{Type: model.Image, ID: id})
 	}
 	r.give([]int{n}, m)
@@ -69,17 +70,18 @@ func (r *batch) adoptRegistered(ctx context.Context) error {
 	}
 	for _, n := range units {
 		name := r.nameOf(r.units[n])
-		if len(found[name]) == 0 {
-			continue
-		}
-		objects := objectsOf(found[name][:1], nil)
-		has, err := r.annotations(ctx, objects)
-		if err != nil {
-			return err
-		}
-		if !has.byOthers(objects, r.order.UUID) {
-			found[name] = found[name][1:]
+		for _, id := range found[name] {
+			objects := objectsOf([]int64{id}, nil)
+			has, err := r.annotations(ctx, objects)
+			if err != nil {
+				return err
+			}
+			if _, recorded := slices.BinarySearch(r.order.Images, id); recorded || r.registered[id] || has.byOthers(objects, r.order.UUID) {
+				continue
+			}
+			r.registered[id] = true
 			r.give([]int{n}, made{objects: objects, adopted: true})
+			break
 		}
 	}
 	return nil

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"github.com/goccy/go-yaml"
 )
 
 // Candidates are the files in folders that OMERO would read, one for each fileset. Nothing is
@@ -17,8 +19,8 @@ func (c *CLI) Candidates(ctx context.Context, dir string, folders []string) ([]s
 		return nil, fmt.Errorf("making a folder for a session: %w", err)
 	}
 	args := []string{"-q", "import", "-f", "--output", "yaml", "--depth", strconv.Itoa(maxDepth), "-"}
-	stdout, _, err := c.run(ctx, call{dir: dir, args: args, stdin: strings.Join(folders, "\n") + "\n"})
-	if f, ended := errors.AsType[*failure](err); ended && f.exit == 1 {
+	stdout, _, err := c.run(ctx, call{dir: dir, args: args, stdin: strings.Join(folders, "\n") + "\n", most: longTime})
+	if f, ended := errors.AsType[*failure](err); ended && f.exit == 1 && !siteFault(f.errors) {
 		return nil, nil // it found nothing that it knows
 	}
 	if err != nil {
@@ -35,8 +37,9 @@ func decodeCandidates(stdout string, folders []string) (paths []string, err erro
 		if !ok {
 			continue
 		}
-		if n := len(path); n > 1 && (path[0] == '"' || path[0] == '\'') && path[n-1] == path[0] {
-			path = path[1 : n-1]
+		var text string
+		if quoted := strings.HasPrefix(path, `"`) || strings.HasPrefix(path, "'"); quoted && yaml.Unmarshal([]byte(path), &text) == nil {
+			path = text
 		}
 		path = filepath.Clean(path)
 		below := false

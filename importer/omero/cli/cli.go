@@ -46,8 +46,15 @@ type call struct {
 	dir      string // OMERO_SESSIONDIR
 	args     []string
 	stdin    string
-	password bool // the importer's own account logs in
+	password bool          // the importer's own account logs in
+	most     time.Duration // that it may take; 0 for shortTime
 }
+
+// shortTime bounds what a command may take that neither imports nor writes much.
+const shortTime = 10 * time.Minute
+
+// errLate ends a command that takes too long.
+var errLate = errors.New("it did not end in time")
 
 // maxOutput bounds what is kept of a run's output: of the standard output the beginning,
 // of the errors the end.
@@ -74,8 +81,13 @@ func (f *failure) Error() string {
 // run calls the executable and returns what it wrote. An error that is a *failure tells how
 // it ended. When ctx ends it is killed with all that it started.
 func (c *CLI) run(ctx context.Context, call call) (stdout, stderr string, err error) {
+	if call.most == 0 {
+		call.most = shortTime
+	}
+	bound, cancel := context.WithTimeoutCause(ctx, call.most, errLate)
+	defer cancel()
 	words := append(append(slices.Clone(c.config.Guard), c.config.Path), call.args...)
-	cmd := exec.CommandContext(ctx, words[0], words[1:]...) //nolint:gosec // the site's own executable
+	cmd := exec.CommandContext(bound, words[0], words[1:]...) //nolint:gosec // the site's own executable
 	alive, ours, err := os.Pipe()
 	if err != nil {
 		return "", "", fmt.Errorf("running omero: %w", err)
@@ -91,7 +103,7 @@ func (c *CLI) run(ctx context.Context, call call) (stdout, stderr string, err er
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = killTime
 	err = cmd.Run()
-	stdout, stderr = out.String(), c.masked(errs.String())
+	stdout, stderr = out.String(), c.masked(call, errs.String())
 	command := subcommand(call.args)
 	switch exit, ended := errors.AsType[*exec.ExitError](err); {
 	case err == nil && out.left < 0:
@@ -100,8 +112,10 @@ func (c *CLI) run(ctx context.Context, call call) (stdout, stderr string, err er
 		return stdout, stderr, nil
 	case ctx.Err() != nil:
 		return stdout, stderr, fmt.Errorf("running omero %s: %w", command, context.Cause(ctx))
+	case bound.Err() != nil:
+		return stdout, stderr, fmt.Errorf("running omero %s: %w: %w", command, errLate, model.ErrUnavailable)
 	case ended:
-		return stdout, stderr, &failure{command: command, exit: exit.ExitCode(), errors: stderr + "\n" + c.masked(lastLine(stdout))}
+		return stdout, stderr, &failure{command: command, exit: exit.ExitCode(), errors: stderr + "\n" + c.masked(call, lastLine(stdout))}
 	default:
 		return stdout, stderr, fmt.Errorf("running %s: %w: %w", c.config.Path, err, model.ErrUnavailable)
 	}
@@ -126,12 +140,15 @@ func (c *CLI) environment(call call) []string {
 	return env
 }
 
-// masked hides the password, should OMERO repeat it.
-func (c *CLI) masked(text string) string {
-	if c.config.Password == "" {
-		return text
+// masked hides the password and the session's key, should OMERO repeat them.
+func (c *CLI) masked(call call, text string) string {
+	if c.config.Password != "" {
+		text = strings.ReplaceAll(text, c.config.Password, "***")
 	}
-	return strings.ReplaceAll(text, c.config.Password, "***")
+	if at := slices.Index(call.args, "-k"); at >= 0 && at+1 < len(call.args) {
+		text = strings.ReplaceAll(text, call.args[at+1], "***")
+	}
+	return text
 }
 
 // server names the server to a command.

@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"biomero-importer/importer"
@@ -18,7 +19,12 @@ const (
 	exitOtherLogin = 44
 	exitViolation  = 45
 	exitHQLDenied  = 54
+	exitNoUser     = 13 // with sudo, where a group is named
+	exitNoTerminal = 52 // a wrong password, where nobody can be asked for another
 )
+
+// refusals are how a login ends that OMERO does not grant.
+var refusals = []int{exitBadLogin, exitNoUser, exitOtherLogin, exitViolation, exitNoTerminal}
 
 // passing are texts of faults that may pass, whatever status they come with.
 var passing = []string{
@@ -27,18 +33,29 @@ var passing = []string{
 	"Failed to look up domain name", "UnknownHostException",
 }
 
-// sessionGone is what a server says of a session that has ended meanwhile.
-const sessionGone = "Ice.ObjectNotExistException"
+// siteFaults are texts of an import that say nothing of a file: what is wrong is the site's.
+var siteFaults = []string{
+	"Could not create the Java Virtual Machine", "Traceback (most recent call last)", "java.lang.OutOfMemoryError",
+	"You likely do not have access to the", "The server could not check the size of the file",
+}
+
+// goneTexts are what a server says of a session that has ended meanwhile.
+var goneTexts = []string{"Ice.ObjectNotExistException", "RemovedSessionException", "SessionTimeoutException"}
+
+// sessionGone reports whether a text says so.
+func sessionGone(text string) bool { return holdsAny(text, goneTexts) }
 
 // mayPass reports whether a text tells of a fault that may pass.
-func mayPass(text string) bool {
-	for _, fault := range passing {
+func mayPass(text string) bool { return holdsAny(text, passing) }
+
+// siteFault reports whether a text of an import tells of one.
+func siteFault(text string) bool { return mayPass(text) || holdsAny(text, siteFaults) }
+
+func holdsAny(text string, faults []string) bool {
+	return slices.ContainsFunc(faults, func(fault string) bool {
 		// Java writes Ice.X, Python's and C++'s texts have ::Ice::X.
-		if strings.Contains(text, fault) || strings.Contains(text, "::"+strings.ReplaceAll(fault, ".", "::")) {
-			return true
-		}
-	}
-	return false
+		return strings.Contains(text, fault) || strings.Contains(text, "::"+strings.ReplaceAll(fault, ".", "::"))
+	})
 }
 
 // classed says what a run's failure means, but for imports.
@@ -49,7 +66,7 @@ func classed(doing string, err error) error {
 		return nil
 	case !ok:
 		return fmt.Errorf("%s: %w", doing, err)
-	case f.exit == exitBadKey || strings.Contains(f.errors, sessionGone):
+	case f.exit == exitBadKey || sessionGone(f.errors):
 		return fmt.Errorf("%s: %w: %w", doing, model.ErrSessionGone, err)
 	case f.exit == exitRefused || f.exit == exitDNS || mayPass(f.errors):
 		return fmt.Errorf("%s: %w: %w", doing, model.ErrUnavailable, err)

@@ -46,6 +46,9 @@ type Imported struct {
 	Err error
 }
 
+// longTime is for commands whose callers bound them.
+const longTime = 1000 * time.Hour
+
 // maxDepth is how deep a folder is looked into, as the original service has it.
 const maxDepth = 10
 
@@ -66,12 +69,12 @@ func (s *Session) Import(ctx context.Context, i Import) Imported {
 		defer close(done)
 		watch(watched, i.Out, i.Progress)
 	}()
-	_, stderr, err := s.cli.run(ctx, call{dir: s.dir, args: args, stdin: stdin})
+	_, stderr, err := s.cli.run(ctx, call{dir: s.dir, args: args, stdin: stdin, most: longTime})
 	stop()
 	<-done
 	made := Imported{Log: stderr}
 	if end, read := readEnd(i.Errs); read == nil {
-		made.Log += s.cli.masked(end)
+		made.Log += s.cli.masked(call{args: args}, end)
 	}
 	records, cut := readRecords(i.Out)
 	made.Records = records
@@ -123,13 +126,16 @@ func (s *Session) importArgs(i *Import) (args []string, stdin string) {
 // SpansLines reports whether a path cannot be one line of a list of many.
 func SpansLines(path string) bool { return strings.ContainsAny(path, lineEnds) }
 
+// violation is in what a server says of what its user may not do.
+const violation = "SecurityViolation"
+
 // importError says why an import did not make all it should have, if that is known.
 func importError(err, cut error, log string) error {
 	f, ended := errors.AsType[*failure](err)
 	switch {
-	case err == nil && mayPass(log), err == nil && strings.Contains(log, sessionGone):
+	case err == nil && (siteFault(log) || sessionGone(log) || strings.Contains(log, violation)):
 		// It went on after errors, and says that all is well.
-		err = errors.New(firstWith(log, append(passing, sessionGone)))
+		err = errors.New(firstWith(log, slices.Concat(passing, siteFaults, goneTexts, []string{violation})))
 	case err == nil, ended && f.exit == exitCleanUp:
 		return cut
 	case !ended:
@@ -140,14 +146,14 @@ func importError(err, cut error, log string) error {
 		text += f.errors
 	}
 	switch {
-	case ended && f.exit == exitBadKey, strings.Contains(text, sessionGone):
+	case ended && f.exit == exitBadKey, sessionGone(text):
 		return fmt.Errorf("importing: %w: %w", model.ErrSessionGone, err)
 	case ended && (f.exit == exitRefused || f.exit == exitDNS):
 		return fmt.Errorf("importing: %w: %w", model.ErrUnavailable, err)
-	case mayPass(text), ended && f.exit < 0:
+	case siteFault(text), ended && f.exit < 0:
 		return fmt.Errorf("importing: %w", err)
-	case ended && f.exit == exitViolation, strings.Contains(text, "SecurityViolation"):
-		return &importer.Error{Reason: "OMERO does not allow its user this import: " + lastLine(text) + ".", Err: err}
+	case ended && f.exit == exitViolation, strings.Contains(text, violation):
+		return &importer.Error{Reason: "OMERO does not allow its user this import: " + firstWith(text, []string{violation}) + ".", Err: err}
 	case ended && f.exit <= 2:
 		return nil // the records tell which files were not imported
 	default:
@@ -159,7 +165,7 @@ func importError(err, cut error, log string) error {
 func firstWith(text string, words []string) string {
 	for line := range strings.Lines(text) {
 		for _, word := range words {
-			if strings.Contains(line, word) || strings.Contains(line, strings.ReplaceAll(word, ".", "::")) {
+			if holdsAny(line, []string{word}) {
 				return strings.TrimSpace(line)
 			}
 		}

@@ -176,6 +176,9 @@ func (s *Session) members(ctx context.Context, hql string, filesets []int64) (ma
 			found[pair[0]] = append(found[pair[0]], pair[1])
 		}
 	}
+	for _, ids := range found {
+		slices.Sort(ids) // as they were made
+	}
 	return found, nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -55,22 +56,30 @@ func (c *CLI) login(ctx context.Context, dir string, who ...string) error {
 	args = append(append(args, who...), "-t", strconv.Itoa(int(c.config.Idle.Seconds())))
 	_, _, err := c.run(ctx, call{dir: dir, args: args, password: true})
 	f, ended := errors.AsType[*failure](err)
-	if ended && f.exit != exitRefused && f.exit != exitDNS && f.exit > 0 && !mayPass(f.errors) {
+	switch {
+	case !ended:
+		return classed("logging in to OMERO", err)
+	case slices.Contains(refusals, f.exit) && !mayPass(f.errors):
 		return &model.LoginError{Detail: lastLine(f.errors)}
-	}
-	if ended && f.exit < 0 {
+	default: // nothing that is known of the user
 		return fmt.Errorf("logging in to OMERO: %w: %w", model.ErrUnavailable, err)
 	}
-	return classed("logging in to OMERO", err)
+}
+
+// ownRefused says of a login by the importer's own account that it is this that OMERO does
+// not take. Anything but a wrong password may pass.
+func ownRefused(err error) error {
+	refused, ok := errors.AsType[*model.LoginError](err)
+	if !ok {
+		return err
+	}
+	refused.Own = true
+	return refused
 }
 
 // Ping makes sure that the server answers and takes the importer's own account.
 func (c *CLI) Ping(ctx context.Context, dir string) error {
-	err := c.login(ctx, dir, "-u", c.config.User)
-	if refused, ok := errors.AsType[*model.LoginError](err); ok {
-		refused.Own = true
-	}
-	if err != nil {
+	if err := ownRefused(c.login(ctx, dir, "-u", c.config.User)); err != nil {
 		return err
 	}
 	return c.Logout(ctx, dir)
@@ -79,11 +88,7 @@ func (c *CLI) Ping(ctx context.Context, dir string) error {
 // Groups are the names of a user's groups, asked for by the importer's own account, and
 // whether there is such a user.
 func (c *CLI) Groups(ctx context.Context, dir, user string) (groups []string, known bool, err error) {
-	err = c.login(ctx, dir, "-u", c.config.User)
-	if refused, ok := errors.AsType[*model.LoginError](err); ok {
-		refused.Own = true
-	}
-	if err != nil {
+	if err := ownRefused(c.login(ctx, dir, "-u", c.config.User)); err != nil {
 		return nil, false, err
 	}
 	key, err := storedKey(filepath.Join(dir, url.PathEscape(c.config.Host)))

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"strconv"
 	"strings"
+	"time"
 
 	"biomero-importer/importer"
 	"biomero-importer/importer/omero/model"
@@ -13,6 +14,9 @@ import (
 
 // quote writes a word as Python's shlex reads it.
 func quote(word string) string { return "'" + strings.ReplaceAll(word, "'", `'"'"'`) + "'" }
+
+// lineTime is what a line of omero obj may take more.
+const lineTime = time.Second
 
 // obj runs lines of omero obj, and returns the ids of what each made or changed. Lines that
 // came before one that fails have taken effect.
@@ -22,7 +26,7 @@ func (s *Session) obj(ctx context.Context, doing string, lines []string) ([]int6
 	}
 	args := append([]string{"-q", "obj"}, s.cli.server()...)
 	args = append(args, "-k", s.key, "--file", "-")
-	stdout, _, err := s.cli.run(ctx, call{dir: s.dir, args: args, stdin: strings.Join(lines, "\n") + "\n"})
+	stdout, _, err := s.cli.run(ctx, call{dir: s.dir, args: args, stdin: strings.Join(lines, "\n") + "\n", most: shortTime + time.Duration(len(lines))*lineTime})
 	if err != nil {
 		return nil, classed(doing, err)
 	}

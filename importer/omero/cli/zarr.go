@@ -20,7 +20,7 @@ func (s *Session) Register(ctx context.Context, path, name string, typ importer.
 	// This plugin's subcommand knows no login arguments: they come before.
 	args := append([]string{"-q"}, s.cli.server()...)
 	args = append(args, "-k", s.key, "zarr", "import", path, "--name="+name, "--target", fmt.Sprintf("%s:%d", typ, container))
-	stdout, stderr, err := s.cli.run(ctx, call{dir: s.dir, args: args})
+	stdout, stderr, err := s.cli.run(ctx, call{dir: s.dir, args: args, most: longTime})
 	if err != nil {
 		return nil, classed("registering an OME-Zarr", err)
 	}
