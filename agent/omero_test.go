@@ -302,3 +302,27 @@ func (s *omeroSite) converted(id, path string) {
 	}
 	require.Equal(s.t, 1, links)
 }
+
+// What a killed service had imported of later batches is not imported again, although a file
+// that failed before moves the batches.
+func TestFault_killedInALaterOMEROBatch(t *testing.T) {
+	t.Parallel()
+	s := newOMEROSite(t)
+	paths := []string{s.write(string(omerotest.CorruptFile()), "many", "0000.tif")}
+	orders := map[string]string{}
+	for i := range 1100 {
+		paths = append(paths, s.write(string(omerotest.ImagesFile(1)), "many", fmt.Sprintf("%04d.tif", i+1)))
+	}
+	a := s.start()
+	id := s.order(paths...)
+	for _, path := range paths[1:] {
+		orders[path] = id
+	}
+	s.eventually(func() bool { return len(s.omero.State().Annotations) > 1010 }, "the second batch is being annotated")
+	require.NoError(t, a.cmd.Process.Kill())
+	<-a.done
+	a = s.start()
+	require.Equal(t, order.Failed, s.ended(id, 1).Stage)
+	a.stop()
+	s.once(orders)
+}

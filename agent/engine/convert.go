@@ -27,7 +27,7 @@ func (r *run) convertFiles(ctx context.Context) error {
 		return errCrowded
 	}
 	if r.work.Job.Run > 1 {
-		err := r.engine.settle(ctx, r.work.Order.UUID, r.self)
+		err := r.settle(ctx)
 		if err != nil && passes(err) {
 			return err
 		}
@@ -78,7 +78,7 @@ func (r *run) convertFile(ctx context.Context, e *entry) error {
 	}
 	gone := err == nil || !passes(err) // there is no container any more
 	if err != nil && gone {
-		if unsettled := r.engine.settle(ctx, r.work.Order.UUID, r.self); unsettled != nil { // something of it may be imported
+		if unsettled := r.settle(ctx); unsettled != nil { // something of it may be imported
 			r.log.WarnContext(ctx, "links to a temporary copy stay for now", slog.String("path", e.path), slog.Any("error", unsettled))
 			gone = false
 		}

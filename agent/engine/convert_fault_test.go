@@ -310,3 +310,39 @@ func (p *pulling) Run(ctx context.Context, req preprocess.Request, watch preproc
 	}
 	return p.converter.Run(ctx, req, watch)
 }
+
+// A backend that refuses after it has imported keeps no link from being led to what stays.
+func TestConversion_refusedAfterItsImport(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	b := f.around(func(_ context.Context, _ importer.Request, imp func() ([]importer.Result, error)) ([]importer.Result, error) {
+		if _, err := imp(); err != nil {
+			return nil, err
+		}
+		return nil, &importer.Error{Reason: "The user is not in the group any more."}
+	})
+	f.converting(&converter{}, 2, b)
+	require.Equal(t, order.Failed, f.await(f.placeConverted(f.file("a.lif")), 1).Stage)
+	f.sound(b, 1)
+}
+
+// What a later request asks for makes nothing of earlier links be forgotten.
+func TestConversion_linksOfEarlierRounds(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	b := f.around(func(_ context.Context, _ importer.Request, imp func() ([]importer.Result, error)) ([]importer.Result, error) {
+		return imp()
+	})
+	f.converting(&converter{}, 2, b)
+	id := f.placeConverted(f.file("a.lif"))
+	require.Equal(t, order.Completed, f.await(id, 1).Stage)
+	kept, err := f.store.ConversionResults(t.Context(), id)
+	require.NoError(t, err)
+	require.Len(t, kept, 1)
+	require.Len(t, kept[0].Folders, 1)
+	require.NoError(t, f.store.Retry(t.Context(), id, true))
+	require.Equal(t, order.Completed, f.await(id, 2).Stage)
+	kept, err = f.store.ConversionResults(t.Context(), id)
+	require.NoError(t, err)
+	require.Len(t, kept[0].Folders, 2)
+}

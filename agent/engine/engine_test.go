@@ -646,3 +646,20 @@ func TestEngine_keepsAnOrderThatItCannotList(t *testing.T) {
 	f.start(engine.Config{SpoolDir: dir}, nil)
 	require.Equal(t, order.Completed, f.await(id, 1).Stage)
 }
+
+// A backend that becomes unavailable in the middle is waited for, whatever it says of single
+// files, and uses up no try.
+func TestEngine_waitsForItsBackend(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.start(engine.Config{}, backend(func(_ context.Context, req importer.Request) ([]importer.Result, error) {
+		results := imported(req)
+		results[0].Err = fmt.Errorf("annotating: %w", importer.ErrUnavailable)
+		return results, nil
+	}))
+	id := f.place(f.file("a.tif"))
+	require.Eventually(t, func() bool {
+		st, err := f.store.Show(t.Context(), id)
+		return err == nil && st.Waits == "OMERO, which the order's files are to be imported into, is not available."
+	}, time.Minute, 10*time.Millisecond)
+}

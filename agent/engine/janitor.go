@@ -52,8 +52,9 @@ func (e *Engine) inUse(ctx context.Context, uuid string) (bool, error) {
 	return false, nil
 }
 
-// discardTime bounds what the end of an order waits for podman.
-const discardTime = 10 * time.Second
+// discardTime bounds what the end of an order waits for podman, and for OMERO where it has to
+// be asked.
+const discardTime = 30 * time.Second
 
 // discard removes what an order that ends leaves of conversions. What cannot be
 // removed now is left to tidy.
@@ -70,7 +71,7 @@ func (r *run) discard(ctx context.Context) {
 	defer cancel()
 	err := c.Converter.Remove(ctx, uuid)
 	if err == nil {
-		err = r.engine.settle(ctx, uuid, r.self)
+		err = r.settle(ctx)
 	}
 	if err == nil {
 		err = preprocess.Sweep(ctx, c.Temp, func(_ context.Context, order string) (bool, error) { return order != uuid, nil })

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"os"
+	"slices"
 	"time"
 
 	"biomero-importer/agent/failpoint"
@@ -52,6 +54,11 @@ func (r *run) importConverted(ctx context.Context, f *tracking.File, asked prepr
 	for n := range i.results {
 		folders = append(folders, i.results[n].Folders...)
 	}
+	if len(folders) > 0 {
+		if err := unsaved(r.engine.store.SaveFolders(context.WithoutCancel(ctx), r.work, f.Ordinal, folders)); err != nil {
+			return err
+		}
+	}
 	err := redirectLastly(ctx, folders, result.Moves)
 	failpoint.Hit(failpoint.Redirected)
 	for n := range i.results {
@@ -89,6 +96,9 @@ func (r *run) importTogether(ctx context.Context, i *imports) error {
 		results, err = r.importLot(ctx, lot)
 		return err
 	})
+	if err != nil {
+		r.unsettled.Store(true) // some may have been imported
+	}
 	for _, i := range lot {
 		if i.err, i.over = err, true; err == nil {
 			i.results, results = results[:len(i.files)], results[len(i.files):]
@@ -138,27 +148,37 @@ func redirect(ctx context.Context, folders []string, moves []preprocess.Move) er
 
 // settle has the links of all that an order has imported lead to where what was converted
 // stays. A run that imported it may not have come to that, nor to noting the import. look
-// returns the order.
+// returns the order; it is nil where all imports are noted.
 func (e *Engine) settle(ctx context.Context, uuid string, look func() (*tracking.Work, error)) error {
 	kept, err := e.store.ConversionResults(ctx, uuid)
 	if err != nil || len(kept) == 0 {
 		return unsaved(err)
 	}
 	var moves []preprocess.Move
-	for _, text := range kept {
+	var folders []string
+	for _, k := range kept {
 		var result preprocess.Result
-		if err := json.Unmarshal([]byte(text), &result); err != nil {
+		if err := json.Unmarshal([]byte(k.Result), &result); err != nil {
 			return fmt.Errorf("reading a conversion of order %s: %w", uuid, err)
 		}
 		moves = append(moves, result.Moves...)
+		for _, folder := range k.Folders {
+			if _, err := os.Lstat(folder); err == nil { // or somebody has removed it
+				folders = append(folders, folder)
+			}
+		}
 	}
-	work, err := look()
-	if err != nil {
-		return err
+	if look != nil {
+		work, err := look()
+		if err != nil {
+			return err
+		}
+		more, err := e.backend.Folders(ctx, target(work))
+		if err != nil {
+			return fmt.Errorf("looking for links of order %s: %w", uuid, err)
+		}
+		folders = append(folders, more...)
 	}
-	folders, err := e.backend.Folders(ctx, target(work))
-	if err != nil {
-		return fmt.Errorf("looking for links of order %s: %w", uuid, err)
-	}
-	return redirect(ctx, folders, moves)
+	slices.Sort(folders)
+	return redirect(ctx, slices.Compact(folders), moves)
 }

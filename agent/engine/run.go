@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"biomero-importer/agent/failpoint"
@@ -40,6 +41,7 @@ type run struct {
 	todo   *spool.List // entries, once the files are checked
 	above  string      // the nearest folder that holds all of these
 
+	unsettled   atomic.Bool // something may be imported that is not noted
 	importing   sync.Mutex  // of imports, while several files are converted
 	description description // under importing
 	mu          sync.Mutex  // of what follows, and of unsaved, meanwhile
@@ -61,6 +63,7 @@ func (e *Engine) carryOut(ctx context.Context, work *tracking.Work, free func())
 	}
 	defer func() { _ = errors.Join(r.listed.Close(), r.todo.Close()) }()
 	defer e.leave(ctx, work.Job.UUID)
+	r.unsettled.Store(work.Job.Run > 1)
 	r.begin(ctx) // before a slow disk lets later orders pass
 	log, closeLog, err := e.orderLog(work.Job.UUID)
 	if err != nil {
@@ -92,8 +95,19 @@ func (e *Engine) carryOut(ctx context.Context, work *tracking.Work, free func())
 	}
 }
 
-// self is the order that is carried out.
-func (r *run) self() (*tracking.Work, error) { return r.work, nil }
+// settle has the links of all that the order has imported lead to where what was converted
+// stays.
+func (r *run) settle(ctx context.Context) error {
+	var look func() (*tracking.Work, error)
+	if r.unsettled.Load() {
+		look = func() (*tracking.Work, error) { return r.work, nil }
+	}
+	err := r.engine.settle(ctx, r.work.Order.UUID, look)
+	if err == nil {
+		r.unsettled.Store(false)
+	}
+	return err
+}
 
 // putBack lets whoever is free resume the order. As long as this agent has its lock,
 // nobody else could find out that it does not work on the order any more; so it

@@ -57,16 +57,33 @@ func (s *Store) Converted(ctx context.Context, w *Work, ordinal int, path string
 	return c, nil
 }
 
-// ConversionResults are those of an order, as JSON.
-func (s *Store) ConversionResults(ctx context.Context, uuid string) (results []string, err error) {
-	rows, err := s.pool.Query(ctx, `SELECT result FROM importer.conversions WHERE order_uuid = $1 AND result <> ''`, text(uuid))
+// ConversionResult is what came of a conversion that ended well.
+type ConversionResult struct {
+	Result  string   // JSON
+	Folders []string // see SaveFolders
+}
+
+// ConversionResults are those of an order.
+func (s *Store) ConversionResults(ctx context.Context, uuid string) (results []ConversionResult, err error) {
+	rows, err := s.pool.Query(ctx, `SELECT result, folders FROM importer.conversions WHERE order_uuid = $1 AND result <> ''`, text(uuid))
 	if err == nil {
-		results, err = pgx.CollectRows(rows, pgx.RowTo[string])
+		results, err = pgx.CollectRows(rows, pgx.RowToStructByPos[ConversionResult])
 	}
 	if err != nil {
 		return nil, fmt.Errorf("looking for conversions of order %s: %w", uuid, err)
 	}
 	return results, nil
+}
+
+// SaveFolders adds the folders with the links of what was imported of a conversion: they have
+// to be found whatever the order's client asks for later. ErrNotMine: somebody else has
+// the order by now.
+func (s *Store) SaveFolders(ctx context.Context, w *Work, ordinal int, folders []string) error {
+	return s.whileMine(ctx, w.Job, "saving the links of", func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, `UPDATE importer.conversions SET folders = ARRAY (SELECT DISTINCT unnest(folders || $3::text[]))
+			WHERE order_uuid = $1 AND ordinal = $2`, w.Job.UUID, ordinal, folders)
+		return err
+	})
 }
 
 // SaveConversion keeps what a converter made, or why it never will. ErrNotMine: somebody

@@ -74,7 +74,6 @@ func (r *rig) settings() omero.Config {
 	c := omero.Config{
 		CLI: cli.Config{
 			Path: r.server.CLI, Host: r.server.Host, Port: port, User: "root", Password: r.password, Idle: 10 * time.Minute,
-			Guard: []string{os.Args[0], guarded},
 		},
 		Share: r.share, Web: r.web, Repository: r.server.Repository, Dir: filepath.Join(r.state, "omero"), Logs: filepath.Join(r.state, "logs"), Namespace: namespace,
 	}

@@ -63,7 +63,7 @@ func realSite(t *testing.T) *site {
 	s := &site{t: t, user: env("MEMBER", ""), group: env("GROUP", ""), data: data, config: omero.Config{
 		CLI: cli.Config{
 			Path: env("CLI", "omero"), Host: env("HOST", ""), Port: port, User: env("USER", "root"), Password: env("PASSWORD", ""),
-			Dir: os.Getenv("OMERODIR"), Idle: 10 * time.Minute, Guard: []string{os.Args[0], guarded},
+			Dir: os.Getenv("OMERODIR"), Idle: 10 * time.Minute,
 		},
 		Share: share, Repository: env("REPOSITORY", "/OMERO/ManagedRepository"), Dir: filepath.Join(state, "omero"), Logs: filepath.Join(state, "logs"), Namespace: namespace,
 	}}
