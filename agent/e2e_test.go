@@ -151,7 +151,7 @@ func (s *site) launch(env ...string) *agent {
 	s.t.Helper()
 	require.NoError(s.t, os.RemoveAll(s.path("logs")))
 	a := &agent{s: s, cmd: exec.Command(binary, "run", "--config", s.settings), done: make(chan error, 1)}
-	a.cmd.Env = append(append(os.Environ(), "GORACE=halt_on_error=1"), env...)
+	a.cmd.Env = append(append(os.Environ(), "GORACE=halt_on_error=1 atexit_sleep_ms=0"), env...)
 	a.cmd.Stderr = s.t.Output()
 	require.NoError(s.t, a.cmd.Start())
 	go func() { a.done <- a.cmd.Wait() }()
