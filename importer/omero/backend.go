@@ -39,9 +39,9 @@ type Backend struct {
 	web    *web.Client // nil without OMERO.web
 	log    *slog.Logger
 
-	close   func() error
-	serial  atomic.Int64
-	tidying sync.WaitGroup
+	close  func() error
+	serial atomic.Int64
+	tidied chan struct{} // closed once the sessions of before are ended
 
 	mu      sync.Mutex
 	holds   map[string]*hold // by UUID of the order
@@ -52,7 +52,7 @@ type Backend struct {
 // Open makes a backend, and ends what an earlier process left of sessions and imports. It does
 // not wait for the server.
 func Open(ctx context.Context, c Config, log *slog.Logger) (*Backend, error) {
-	b := &Backend{config: c, cli: cli.New(c.CLI, log), log: log, holds: map[string]*hold{}, finding: make(chan struct{}, 1)}
+	b := &Backend{config: c, cli: cli.New(c.CLI, log), log: log, holds: map[string]*hold{}, finding: make(chan struct{}, 1), tidied: make(chan struct{})}
 	if c.Web != nil {
 		var err error
 		if b.web, err = web.New(*c.Web, log); err != nil {
@@ -69,7 +69,10 @@ func Open(ctx context.Context, c Config, log *slog.Logger) (*Backend, error) {
 		return nil, err
 	}
 	b.close = sync.OnceValue(b.folder.remove)
-	b.tidying.Go(func() { b.endLeftovers(ctx) })
+	go func() {
+		defer close(b.tidied)
+		b.endLeftovers(context.WithoutCancel(ctx)) // each has a limit
+	}()
 	return b, nil
 }
 
@@ -240,7 +243,10 @@ func (b *Backend) Close() error {
 	for _, uuid := range held {
 		b.Done(ctx, uuid)
 	}
-	b.tidying.Wait()
+	select {
+	case <-b.tidied:
+	case <-ctx.Done():
+	}
 	return b.close()
 }
 
