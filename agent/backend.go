@@ -60,6 +60,25 @@ func openBackend(ctx context.Context, c *config.Config, dir string, share *impor
 	return b, nil
 }
 
+// withOMERO has a command ask OMERO, with sessions of its own.
+func withOMERO(ctx context.Context, c *config.Config, log *slog.Logger, do func(b *omero.Backend) error) (err error) {
+	dir, err := os.MkdirTemp("", "biomero-importer-")
+	if err != nil {
+		return fmt.Errorf("making a folder for a session: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	settings, err := omeroConfig(c, dir)
+	if err != nil {
+		return err
+	}
+	b, err := omero.Open(ctx, *settings, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, b.Close()) }() //nolint:contextcheck // it has a time of its own
+	return outcome(do(b))
+}
+
 // guardCommand is how the service runs OMERO's commands by itself. It is nobody else's.
 const guardCommand = "guard"
 

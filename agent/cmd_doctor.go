@@ -224,27 +224,8 @@ func (c *checkup) podman(ctx context.Context, p *config.Podman) {
 // omero asks OMERO, and looks at its repository.
 func (c *checkup) omero(ctx context.Context, settings *config.Config) {
 	c.add("omero.managed_repository", settings.OMERO.Managed, writable(settings.OMERO.Managed))
-	err := askOMERO(ctx, settings)
+	err := withOMERO(ctx, settings, slog.New(slog.DiscardHandler), func(b *omero.Backend) error { return b.Ping(ctx) })
 	c.add("omero", fmt.Sprintf("%s answers and takes the account %s", settings.OMERO.Host, settings.OMERO.User), err)
-}
-
-// askOMERO makes sure that OMERO answers and takes the service's account.
-func askOMERO(ctx context.Context, settings *config.Config) (err error) {
-	dir, err := os.MkdirTemp("", "biomero-importer-")
-	if err != nil {
-		return fmt.Errorf("making a folder for a session: %w", err)
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	o, err := omeroConfig(settings, dir)
-	if err != nil {
-		return err
-	}
-	b, err := omero.Open(ctx, *o, slog.New(slog.DiscardHandler))
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, b.Close()) }() //nolint:contextcheck // it has a time of its own
-	return outcome(b.Ping(ctx))
 }
 
 // missing reports whether there is nothing of this name.

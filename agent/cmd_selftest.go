@@ -51,7 +51,7 @@ it stays.
 	return c
 }
 
-func (a *app) runSelfTest(ctx context.Context, o selfTestOptions) (err error) {
+func (a *app) runSelfTest(ctx context.Context, o selfTestOptions) error {
 	settings, err := config.Load(a.settings, a.env)
 	if err != nil {
 		return err
@@ -59,26 +59,14 @@ func (a *app) runSelfTest(ctx context.Context, o selfTestOptions) (err error) {
 	if settings.Backend != config.OMERO {
 		return order.Errorf(order.Invalid, "the backend is %s: there is no OMERO to test", settings.Backend)
 	}
-	temp, err := os.MkdirTemp("", "biomero-importer-")
-	if err != nil {
-		return fmt.Errorf("making a folder for a session: %w", err)
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(temp)) }()
-	c, err := omeroConfig(settings, temp)
-	if err != nil {
-		return err
-	}
-	b, err := omero.Open(ctx, *c, logging.Terminal(a.err, slog.LevelInfo))
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, b.Close()) }() //nolint:contextcheck // it has a time of its own
-	image, err := selfTestImage(settings.BaseDir, o.dir)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, os.Remove(image)) }()
-	return outcome(a.selfTest(ctx, b, o, image))
+	return withOMERO(ctx, settings, logging.Terminal(a.err, slog.LevelInfo), func(b *omero.Backend) (err error) {
+		image, err := selfTestImage(settings.BaseDir, o.dir)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, os.Remove(image)) }()
+		return a.selfTest(ctx, b, o, image)
+	})
 }
 
 func (a *app) selfTest(ctx context.Context, b *omero.Backend, o selfTestOptions, image string) error {

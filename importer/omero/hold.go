@@ -93,7 +93,7 @@ func (h *hold) open(ctx context.Context) error {
 		if err == nil && s.KeyGroup() != o.Group {
 			err = errors.Join(fmt.Errorf("OMERO.web opens it in the user's default group %q", s.KeyGroup()), s.Close(ctx))
 		} else if err == nil {
-			h.web, h.cli = s, b.cli.Join(h.dir, s.Key(), o.User, o.Group)
+			h.web, h.cli = s, b.cli.Join(h.dir, s.Key(), o.User)
 			return nil
 		}
 		if ctx.Err() != nil {

@@ -17,12 +17,11 @@ import (
 
 // Session is a session of a user in a group. It is used by one goroutine at a time.
 type Session struct {
-	cli   *CLI
-	dir   string
-	key   string
-	user  string
-	group string
-	own   bool // opened here
+	cli  *CLI
+	dir  string
+	key  string
+	user string
+	own  bool // opened here
 }
 
 // Key joins the session.
@@ -42,12 +41,12 @@ func (c *CLI) Login(ctx context.Context, dir, user, group string) (*Session, err
 	if err != nil {
 		return nil, fmt.Errorf("looking for the session of %q: %w", user, err)
 	}
-	return &Session{cli: c, dir: dir, key: key, user: user, group: group, own: true}, nil
+	return &Session{cli: c, dir: dir, key: key, user: user, own: true}, nil
 }
 
 // Join uses a session that was opened elsewhere.
-func (c *CLI) Join(dir, key, user, group string) *Session {
-	return &Session{cli: c, dir: dir, key: key, user: user, group: group}
+func (c *CLI) Join(dir, key, user string) *Session {
+	return &Session{cli: c, dir: dir, key: key, user: user}
 }
 
 // login has the command line open a session and keep it in dir.
