@@ -69,6 +69,27 @@ func TestGiveBack_keepsWhatIsGoneForAsLongAsNobodyMayNotice(t *testing.T) {
 	require.Empty(t, in.manifests.byPath)
 }
 
+// A folder that was away is back between the look for its manifest and that for
+// the manifest's files.
+func TestGiveBack_leavesItsFilesToAManifestThatIsBackWithThem(t *testing.T) {
+	t.Parallel()
+	in, dir := bare(t, Config{FullScan: time.Hour})
+	path := filepath.Join(dir, "a.tif")
+	for _, m := range []*manifest{{absent: true}, {unseen: true}} {
+		m.path, m.own = filepath.Join(dir, "order.yml"), dir
+		for _, name := range []string{m.path, path} {
+			require.NoError(t, os.WriteFile(name, nil, 0o600))
+		}
+		info, err := os.Lstat(path)
+		require.NoError(t, err)
+		m.held = map[string]heldDrop{path: {Drop: watcher.Drop{Path: path, ModTime: info.ModTime()}}}
+		in.manifests.put(m)
+		require.NoError(t, in.dissolve(t.Context(), m))
+		require.Contains(t, m.held, path)
+		require.Equal(t, m, in.manifests.byPath[m.path])
+	}
+}
+
 // Drops that belong into one order have one key, whatever makes its head.
 func TestHead_ofOneOrderHasOneKey(t *testing.T) {
 	t.Parallel()

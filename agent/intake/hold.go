@@ -3,6 +3,7 @@ package intake
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"maps"
@@ -23,9 +24,14 @@ func (in *Intake) release(ctx context.Context, m *manifest) error {
 		next: m.next, pause: m.pause, waiting: m.waiting, held: m.held,
 	}
 	in.manifests.put(rest)
-	err := in.giveBack(ctx, rest)
-	if err == nil && len(rest.held) == 0 {
-		in.manifests.remove(rest)
+	return in.dissolve(ctx, rest)
+}
+
+// dissolve gives back what the manifest holds, and drops it once that is all.
+func (in *Intake) dissolve(ctx context.Context, m *manifest) error {
+	err := in.giveBack(ctx, m)
+	if err == nil && len(m.held) == 0 {
+		in.manifests.remove(m)
 	}
 	return err
 }
@@ -57,6 +63,13 @@ func (in *Intake) giveBack(ctx context.Context, m *manifest) error {
 			delete(m.held, path)
 		}
 	}
+	// Files that are back with their folder belong to the manifest that came back
+	// with them: it is looked for after they were.
+	if (m.absent || m.unseen) && len(free) > 0 {
+		if _, err := in.lstat(m.path); !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
 	if err := in.data(ctx, free, prints, m.path); err != nil {
 		return err
 	}
@@ -70,16 +83,22 @@ func (in *Intake) giveBack(ctx context.Context, m *manifest) error {
 // the watcher, if it is not back: only then does that show it again as it was.
 func (in *Intake) stayedAway(since time.Time) bool { return time.Since(since) > 2*in.config.FullScan }
 
-// unmoved reports whether a drop is still there as it was handed over.
-func (in *Intake) unmoved(d *watcher.Drop) (bool, error) {
-	rel, err := in.share.Rel(d.Path)
+// lstat looks at a path of the share. One that cannot be there is not.
+func (in *Intake) lstat(path string) (fs.FileInfo, error) {
+	rel, err := in.share.Rel(path)
 	if err != nil {
-		return false, nil //nolint:nilerr // it is not to be had
+		return nil, fmt.Errorf("%w: %w", fs.ErrNotExist, err)
 	}
 	info, err := in.share.Root().Lstat(rel)
 	if importer.IsUnusable(err) {
-		return false, fs.ErrNotExist
+		return nil, fmt.Errorf("%w: %w", fs.ErrNotExist, err)
 	}
+	return info, err //nolint:wrapcheck // it names the path
+}
+
+// unmoved reports whether a drop is still there as it was handed over.
+func (in *Intake) unmoved(d *watcher.Drop) (bool, error) {
+	info, err := in.lstat(d.Path)
 	return err == nil && (isUnit(d) || info.Size() == d.Size && info.ModTime().Equal(d.ModTime)), err
 }
 

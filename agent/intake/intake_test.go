@@ -228,7 +228,7 @@ func (f *fixture) becomes(path string, state tracking.DropState) tracking.Drop {
 
 func (f *fixture) eventually(ok func() bool) {
 	f.t.Helper()
-	require.Eventually(f.t, ok, 20*time.Second, 10*time.Millisecond)
+	require.Eventually(f.t, ok, time.Minute, 10*time.Millisecond, "it never came")
 }
 
 const manifest = "group: Demo\nuser: ada\ndestination: {type: Dataset, id: 151}\nfiles: [%s]\n"

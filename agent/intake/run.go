@@ -131,7 +131,7 @@ func (in *Intake) decide(ctx context.Context, m *manifest, i *inspection) error 
 	case m.absent:
 		return in.await(ctx, m, i.gone)
 	case i.gone && m.unseen: // the watcher shows it when it is back
-		return errors.Join(in.recordGone(ctx, m.path), in.release(ctx, m))
+		return errors.Join(in.recordGone(ctx, m.path), in.dissolve(ctx, m))
 	case i.gone:
 		return in.forget(ctx, m.drop)
 	case m.unread && (m.refused || time.Since(m.waiting) <= in.config.ManifestTimeout):
