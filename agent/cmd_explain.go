@@ -177,7 +177,6 @@ func writeExplanation(w io.Writer, x *explain.Explanation) error {
 	for _, n := range x.Files {
 		say("names", fmt.Sprintf("%s  %s", n.Pattern, map[bool]string{true: fmt.Sprintf("%d there", n.Count), false: n.Fault}[n.Fault == ""]))
 		for _, item := range n.Paths {
-			say("", "")
 			_, _ = fmt.Fprintf(table, "\t%s  %s %s\n", printable(item.Path), item.State, printable(item.Reason))
 		}
 	}

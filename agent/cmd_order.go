@@ -20,14 +20,15 @@ import (
 
 	"biomero-importer/agent/config"
 	"biomero-importer/agent/order"
+	"biomero-importer/agent/terminal"
 	"biomero-importer/agent/tracking"
 	"biomero-importer/importer"
 )
 
 func (a *app) orderCommand() *cobra.Command {
-	c := &cobra.Command{Use: "order", Short: "Place, list, show, retry and cancel orders; pause and resume them"}
+	c := &cobra.Command{Use: "order", Short: "Place, list, show, follow, retry and cancel orders; pause and resume them"}
 	groupOnly(c)
-	c.AddCommand(a.submitCommand(), a.listCommand(), a.showCommand(), a.retryCommand(), a.cancelCommand(), a.pauseCommand(), a.resumeCommand())
+	c.AddCommand(a.submitCommand(), a.listCommand(), a.showCommand(), a.watchCommand(), a.retryCommand(), a.cancelCommand(), a.pauseCommand(), a.resumeCommand())
 	return c
 }
 
@@ -335,11 +336,4 @@ func names(text string) string {
 }
 
 // printable keeps what strangers wrote from steering the terminal.
-func printable(text string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r >= 0x7f && r < 0xa0 {
-			return '?'
-		}
-		return r
-	}, text)
-}
+func printable(text string) string { return terminal.Printable(text) }

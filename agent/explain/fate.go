@@ -67,7 +67,10 @@ func fate(s *watcher.Sight, out *intake.Outlook) (State, string) {
 	case intake.Held:
 		return Held, out.Reason
 	case intake.Waiting:
-		return Waiting, wanting(out)
+		if wants := wanting(out); wants != "" {
+			return Waiting, wants
+		}
+		return Ready, ""
 	default:
 		return Ready, ""
 	}

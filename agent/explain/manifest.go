@@ -62,8 +62,8 @@ func (e *Explainer) named(ctx context.Context, x *Explanation, list []intake.Nam
 			if s.Standing == watcher.IsSettling {
 				item.State, item.Reason, _ = sighted(&s)
 			}
-			if item.State == Settling && x.State == Waiting && x.Reason == "" {
-				x.Reason = fmt.Sprintf("%q is %s", path, item.Reason)
+			if item.State == Settling && x.State == Ready {
+				x.State, x.Reason = Waiting, fmt.Sprintf("%q is %s", path, item.Reason)
 			}
 			named.Paths = append(named.Paths, item)
 		}
