@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"biomero-importer/agent/config"
+	"biomero-importer/agent/doctor"
 	"biomero-importer/agent/explain"
 	"biomero-importer/agent/logging"
 	"biomero-importer/agent/order"
@@ -83,7 +84,7 @@ func (a *app) explain(ctx context.Context, path string) (x *explain.Explanation,
 // explaining calls do with what explains by these settings and the database. An
 // embedded one that was never made has nothing to say.
 func (a *app) explaining(ctx context.Context, settings *config.Config, do func(ctx context.Context, e *explain.Explainer) error) error {
-	if settings.Database.Embedded && missing(filepath.Join(settings.StateDir, "postgres")) {
+	if settings.Database.Embedded && doctor.Missing(filepath.Join(settings.StateDir, "postgres")) {
 		return a.unasked(settings, func(e *explain.Explainer) error { return do(ctx, e) })
 	}
 	return a.inStore(ctx, settings, func(ctx context.Context, s *tracking.Store) error {
@@ -122,11 +123,7 @@ func ownWork(c *config.Config) func(path string) bool {
 
 func writeExplanation(w io.Writer, x *explain.Explanation) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s\n%s", printable(x.Path), x.State)
-	if x.Reason != "" && x.Reason != string(x.State) {
-		fmt.Fprintf(&b, ": %s", printable(x.Reason))
-	}
-	b.WriteString("\n\n")
+	fmt.Fprintf(&b, "%s\n%s\n\n", printable(x.Path), printable(stateLine(x.State, x.Reason)))
 	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	say := func(what, text string) {
 		if text != "" {
@@ -177,12 +174,24 @@ func writeExplanation(w io.Writer, x *explain.Explanation) error {
 	for _, n := range x.Files {
 		say("names", fmt.Sprintf("%s  %s", n.Pattern, map[bool]string{true: fmt.Sprintf("%d there", n.Count), false: n.Fault}[n.Fault == ""]))
 		for _, item := range n.Paths {
-			_, _ = fmt.Fprintf(table, "\t%s  %s %s\n", printable(item.Path), item.State, printable(item.Reason))
+			_, _ = fmt.Fprintf(table, "\t%s  %s\n", printable(item.Path), printable(stateLine(item.State, item.Reason)))
 		}
 	}
 	_ = table.Flush()
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// stateLine says a state once, which many reasons begin with.
+func stateLine(state explain.State, reason string) string {
+	switch {
+	case reason == "":
+		return string(state)
+	case strings.HasPrefix(reason, string(state)):
+		return reason
+	default:
+		return string(state) + ": " + reason
+	}
 }
 
 // orderLine says for whom an order is, and where to.

@@ -58,7 +58,7 @@ func TestExplain_saysWhatWouldHappen(t *testing.T) {
 
 	out, errs, status := s.run("explain", slow)
 	require.Zero(t, status, errs)
-	require.Contains(t, out, slow+"\nsettling: settling, ")
+	require.Contains(t, out, slow+"\nsettling, ")
 	require.Contains(t, out, "into the Dataset 7, for ada of Demo, priority 3")
 
 	ignored := s.write("pixels", "Demo", "ada", "slow", "a.tif.tmp")

@@ -49,6 +49,9 @@ func fate(s *watcher.Sight, out *intake.Outlook) (State, string) {
 	recorded := out.Record.Version > 0 && (out.Fate == intake.Taken || out.Fate == intake.Refused && out.Record.State == tracking.DropRefused)
 	faulty := s.Drop.Control && out.Fate == intake.Refused // it settles in a second
 	if s.Standing == watcher.IsSettling && !recorded && !faulty {
+		if out.Fate == intake.Held {
+			return Settling, settling(s) + ". " + out.Reason
+		}
 		return Settling, settling(s)
 	}
 	switch out.Fate {
