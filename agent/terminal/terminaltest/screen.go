@@ -20,6 +20,7 @@ type Screen struct {
 	Terminal *os.File // for a program to write to
 
 	t    testing.TB
+	ours *os.File
 	mu   sync.Mutex
 	text strings.Builder
 	news chan struct{}
@@ -35,7 +36,7 @@ func Open(tb testing.TB) *Screen {
 	number, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
 	require.NoError(tb, err)
 	require.NoError(tb, unix.IoctlSetWinsize(fd, unix.TIOCSWINSZ, &unix.Winsize{Row: 40, Col: 200}))
-	s := &Screen{t: tb, news: make(chan struct{}, 1)}
+	s := &Screen{t: tb, ours: ours, news: make(chan struct{}, 1)}
 	s.Terminal, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|unix.O_NOCTTY, 0)
 	require.NoError(tb, err)
 	done := make(chan struct{})
@@ -66,6 +67,13 @@ func (s *Screen) read(from *os.File) {
 			return
 		}
 	}
+}
+
+// Type writes a line as somebody at the terminal does.
+func (s *Screen) Type(line string) {
+	s.t.Helper()
+	_, err := s.ours.WriteString(line + "\n")
+	require.NoError(s.t, err)
 }
 
 // Text is all that was written so far.
