@@ -195,16 +195,15 @@ func made(f *tracking.File) string {
 		if len(ids.list) == 0 {
 			continue
 		}
-		text := ids.what
 		const few = 5
-		for i, id := range ids.list {
-			if i == few {
-				text += fmt.Sprintf(" and %d more", len(ids.list)-few)
-				break
-			}
-			text += " " + strconv.FormatInt(id, 10)
+		words := []string{ids.what}
+		for _, id := range ids.list[:min(len(ids.list), few)] {
+			words = append(words, strconv.FormatInt(id, 10))
 		}
-		parts = append(parts, text)
+		if more := len(ids.list) - few; more > 0 {
+			words = append(words, fmt.Sprintf("and %d more", more))
+		}
+		parts = append(parts, strings.Join(words, " "))
 	}
 	return strings.Join(parts, ", ")
 }

@@ -3,9 +3,9 @@ package logging_test
 import (
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -27,7 +27,7 @@ func TestTail(t *testing.T) {
 	log, done, err := logging.Orders{Dir: dir, Main: logging.JSON(io.Discard, 0)}.Open("a")
 	require.NoError(t, err)
 	for n := range 3000 {
-		log.Info("imported", "path", fmt.Sprintf("/data/%d.tif", n), "url", "postgresql://ada:hunter2@db/x")
+		log.Info("imported", slog.String("path", fmt.Sprintf("/data/%d.tif", n)), slog.String("url", "postgresql://ada:hunter2@db/x"))
 	}
 	require.NoError(t, done())
 	lines, err := logging.Tail(dir, "a", 2)
@@ -37,7 +37,7 @@ func TestTail(t *testing.T) {
 	lines, err = logging.Tail(dir, "a", 1_000_000)
 	require.NoError(t, err)
 	require.Less(t, len(lines), 3000, "only the end is read")
-	require.True(t, strings.Contains(lines[0], "INFO imported"), "in whole lines")
+	require.Contains(t, lines[0], "INFO imported", "in whole lines")
 
 	require.NoError(t, unix.Mkfifo(filepath.Join(dir, logging.FileName("pipe")), 0o600))
 	_, err = logging.Tail(dir, "pipe", 5)
