@@ -2,12 +2,18 @@ package omero
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
+	"strings"
+	"time"
 
 	"biomero-importer/importer"
+	"biomero-importer/importer/omero/cli"
 	"biomero-importer/importer/omero/model"
 )
 
@@ -27,9 +33,112 @@ func (r *batch) adopt(ctx context.Context) error {
 		if _, recorded := slices.BinarySearch(r.order.Filesets, f.id); recorded {
 			continue // another file's
 		}
-		r.assign(f, func(n int) bool { return !r.units[n].done }, true)
+		of, err := r.linked(f)
+		if err != nil {
+			return err
+		}
+		r.assign(f, func(n int) bool { return of[n] }, true)
 	}
 	return nil
+}
+
+// serverTime is how long a server is waited for that may be at a fileset whose importer is
+// gone: it goes on to the end of its present step. Tests have less.
+var serverTime = 10 * time.Second
+
+// serverPoll is the time between two looks whether it has ended.
+const serverPoll = time.Second
+
+// awaitServer waits until the server has made the images of the batch's files that it may be
+// at, although the importer of these is gone.
+func (r *batch) awaitServer(ctx context.Context) error {
+	if r.order.Mark == "" {
+		return nil
+	}
+	mark, err := r.mark()
+	if err != nil {
+		return err
+	}
+	select { // the server ends what it does in a session that is closed
+	case <-r.backend.tidied:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	for began := time.Now(); ; {
+		entries, err := r.cli.Unfinished(ctx, mark)
+		ours := slices.ContainsFunc(entries, func(e cli.Entry) bool { return r.has(e.ClientPath) })
+		if err != nil || !ours || time.Since(began) > serverTime {
+			return err
+		}
+		select {
+		case <-time.After(min(serverPoll, serverTime)):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// linked are the units that are not done and that a fileset's links lead to: several files
+// can have one path for OMERO, also in different batches. Where there is no link to tell, they
+// are those with its paths.
+func (r *batch) linked(f *fileset) (map[int]bool, error) {
+	of := map[int]bool{}
+	for _, path := range f.paths {
+		for at := range upward(path) {
+			for _, n := range r.at[at] {
+				if !r.units[n].done {
+					of[n] = true
+				}
+			}
+		}
+	}
+	if len(of) == 0 {
+		return nil, nil
+	}
+	var led []int
+	links := false
+	err := filepath.WalkDir(r.backend.links(f.prefix), func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.Type() != fs.ModeSymlink {
+			return err
+		}
+		links = true
+		file, err := os.Readlink(path)
+		for n := range of {
+			// A link to a copy leads to where that belongs once it is there.
+			if u := r.units[n]; isIn(file, u.path) || isIn(file, r.shown(u)) {
+				led = append(led, n)
+				delete(of, n)
+			}
+		}
+		if len(of) == 0 && err == nil {
+			return filepath.SkipAll
+		}
+		return err
+	})
+	if err != nil && !errors.Is(err, fs.ErrNotExist) { // unless somebody has removed them
+		return nil, fmt.Errorf("looking where the links of the fileset %d lead to: %w", f.id, err)
+	}
+	if !links {
+		return of, nil
+	}
+	clear(of)
+	for _, n := range led {
+		of[n] = true
+	}
+	return of, nil
+}
+
+// isIn reports whether a file is, or is in, another or a folder.
+func isIn(file, of string) bool { return file == of || strings.HasPrefix(file, of+"/") }
+
+// has reports whether a unit is at a client path, or at a folder of it.
+func (r *batch) has(path string) bool {
+	for at := range upward(path) {
+		if len(r.at[at]) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // earlier are the filesets that the order has made so far, in the order in which it did.

@@ -132,6 +132,11 @@ func (r *batch) add(path string, file int) {
 // importAll imports what is not imported yet. An error says nothing of the files.
 func (r *batch) importAll(ctx context.Context) error {
 	if r.resumed {
+		if r.found == nil {
+			if err := r.awaitServer(ctx); err != nil {
+				return err
+			}
+		}
 		if err := r.adopt(ctx); err != nil {
 			return err
 		}

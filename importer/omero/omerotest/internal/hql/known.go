@@ -24,6 +24,8 @@ func makeKnown() []question {
 		{newPattern(`select fs.id, fs.templatePrefix, u.clientPath from Fileset fs join fs.usedFiles u
 			where fs.id > $number and fs.details.owner.omeName=$text and fs.id in (select s.image.fileset.id
 			from WellSample s join s.well w join w.plate p join p.screenLinks l where l.parent.id=$number)`), inScreen},
+		{newPattern(`select fs.id, fs.templatePrefix, u.clientPath from Fileset fs join fs.usedFiles u where fs.id > $number
+			and fs.details.owner.omeName=$text and not exists (select i.id from Image i where i.fileset.id=fs.id)`), unfinished},
 		{newPattern("select i.fileset.id, i.id from Image i where i.fileset.id in ($numbers)"), imagesOf},
 		{newPattern("select distinct s.image.fileset.id, s.well.plate.id from WellSample s where s.image.fileset.id in ($numbers)"), platesOf},
 		{newPattern(`select i.id, ann.id, mv.value from Image i join i.annotationLinks al join al.child ann join ann.mapValue mv
