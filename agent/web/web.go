@@ -11,7 +11,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"strings"
 	"time"
 
 	"biomero-importer/agent/order"
@@ -148,27 +147,8 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	http.Error(w, "The orders cannot be read now; the log says why.", http.StatusServiceUnavailable)
 }
 
-// Local answers only requests that name this machine, so that no page of
-// another site can read orders through a name of its own that points here.
-func Local(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		host := r.Host
-		if name, _, err := net.SplitHostPort(host); err == nil {
-			host = name
-		}
-		if ip := net.ParseIP(strings.Trim(host, "[]")); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-			http.Error(w, "This page is for this machine: ask for localhost.", http.StatusMisdirectedRequest)
-			return
-		}
-		next.ServeHTTP(w, r)
-	})
-}
-
-// Serve answers on listener until ctx ends. On a loopback address it is Local.
+// Serve answers on listener until ctx ends. Who may ask is for the handler to say.
 func Serve(ctx context.Context, listener net.Listener, handler http.Handler) error {
-	if a, ok := listener.Addr().(*net.TCPAddr); ok && a.IP.IsLoopback() {
-		handler = Local(handler)
-	}
 	srv := &http.Server{
 		Handler: handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 10 * time.Second,
 		WriteTimeout: time.Minute, IdleTimeout: time.Minute,
