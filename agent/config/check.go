@@ -45,7 +45,7 @@ func (f *file) config(src *source) (*Config, error) {
 		},
 	}
 	for _, step := range []func(*source, *Config) error{
-		f.folders, f.bounds, f.logLevel, f.database, f.roles, f.backend, f.legacyFolder, f.converters, f.ignore, f.rules,
+		f.folders, f.bounds, f.logLevel, f.database, f.roles, f.backend, f.legacyFolder, f.converters, f.ignore, f.rules, f.notify,
 	} {
 		if err := step(src, c); err != nil {
 			return nil, err
@@ -138,6 +138,12 @@ func (f *file) bounds(src *source, c *Config) error {
 	}
 	if strings.TrimSpace(c.Import.Namespace) == "" {
 		return src.bad("annotation_namespace", "is empty: clients find annotations by it")
+	}
+	if f.Web.URL != "" {
+		if !isWebAddress(f.Web.URL) || strings.Contains(f.Web.URL, "?") {
+			return src.bad("web.url", "is %s: give an address such as https://importer.example.org/", quote(f.Web.URL))
+		}
+		c.Web.URL = strings.TrimSuffix(f.Web.URL, "/") + "/"
 	}
 	if c.Web.Listen == "" {
 		return nil

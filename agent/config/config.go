@@ -54,6 +54,7 @@ type Config struct {
 	ManifestTimeout time.Duration
 	Legacy          Legacy
 	Web             WebPage
+	Notify          Notify
 	// Warnings are sentences for the log: keys without effect any more.
 	Warnings []string
 }
@@ -124,7 +125,10 @@ type Legacy struct {
 }
 
 // WebPage is the status page.
-type WebPage struct{ Listen string }
+type WebPage struct {
+	Listen string
+	URL    string // what people reach it by, with a slash at its end; empty: nothing links to it
+}
 
 // OrderLogs is the folder of the orders' own logs: beside the service's log.
 func (c *Config) OrderLogs() string {
