@@ -43,7 +43,7 @@ type Mail struct {
 const (
 	poll       = time.Second      // between two looks for what is due
 	senders    = 2                // what is delivered to one target at a time
-	deliver    = 45 * time.Second // bounds one try at the whole
+	deliver    = 90 * time.Second // bounds one try at the whole, with the look for an address
 	lease      = 2 * time.Minute  // after it, who claimed a delivery is taken for dead
 	beat       = time.Minute      // between two times that an agent says whom it tells
 	forget     = 10 * beat        // after it, a target that nobody has said is gone
