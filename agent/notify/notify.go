@@ -119,12 +119,13 @@ func (n *Notifier) keep(ctx context.Context) {
 // serve delivers what is due for a target. After a try in vain it rests: what is due for a
 // receiver that is away may be much.
 func (n *Notifier) serve(ctx context.Context, t target) {
+	broken := false // the database was, at the last look
 	for ctx.Err() == nil {
 		done, err := n.once(ctx, t)
-		if err != nil && ctx.Err() == nil {
+		if err != nil && !broken && ctx.Err() == nil {
 			n.log.WarnContext(ctx, "notifications wait", slog.String("target", t.target().Name), slog.Any("error", err))
 		}
-		if !done {
+		if broken = err != nil; !done {
 			rest(ctx, poll)
 		}
 	}

@@ -2,7 +2,10 @@ package message_test
 
 import (
 	"encoding/base64"
+	"encoding/json"
 	"net/http"
+	"os"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -33,6 +36,23 @@ func TestBody_isStable(t *testing.T) {
 		"group": "Demo", "user": "ada", "destination_type": "Dataset", "destination_id": "151", "reason": "a \"b\" is empty.",
 		"files_imported": 2, "files_failed": 1, "queued": "2026-11-28T12:04:05Z", "started": "2026-11-28T13:03:05Z", "ended": "2026-11-28T13:04:05Z", "url": ""
 	}`, string(body))
+}
+
+// The documented message has every field, and no other.
+func TestBody_isDocumented(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../README.md")
+	require.NoError(t, err)
+	_, shown, _ := strings.Cut(string(text), "```json\n")
+	shown, _, _ = strings.Cut(shown, "```")
+	var e message.Event
+	require.NoError(t, json.Unmarshal([]byte(shown), &e))
+	body, err := e.Body()
+	require.NoError(t, err)
+	require.JSONEq(t, shown, string(body))
+	for f := range reflect.TypeFor[message.Event]().Fields() {
+		require.Contains(t, string(text), "`."+f.Name+"`")
+	}
 }
 
 func TestTemplate(t *testing.T) {
