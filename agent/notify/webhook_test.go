@@ -267,3 +267,30 @@ func TestWebhook_thatIsSlowHoldsNothingUp(t *testing.T) {
 	require.Equal(t, 2, s.number(`SELECT count(*) FROM importer.deliveries WHERE state = 'due' AND tries = 1 AND due_at <= now() AND error = 'The service was stopped meanwhile.'`))
 	require.Equal(t, 8, s.number(`SELECT count(*) FROM importer.deliveries WHERE state = 'due' AND tries = 0`))
 }
+
+// Agents that share a database share what is due: nothing is told twice as long as none dies.
+func TestWebhook_isToldByOneOfManyAgents(t *testing.T) {
+	t.Parallel()
+	server, got := receiver(t, answered(200))
+	server.Start()
+	s := newSite(t)
+	const orders = 60
+	for n := range orders {
+		if n == 1 { // they come upon the rest as it ends
+			for range 4 {
+				s.run(notify.Config{Webhooks: []notify.Webhook{{URL: server.URL, Stages: bothStages}}})
+			}
+		}
+		s.end("ada", order.Completed, "")
+	}
+	s.eventually(func() bool {
+		return s.number(`SELECT count(*) FROM importer.deliveries WHERE state = 'delivered' AND tries = 1`) == orders-1
+	})
+	s.stop()
+	require.Len(t, got, orders-1)
+	ids := map[string]bool{}
+	for range orders - 1 {
+		ids[(<-got).header.Get(message.HeaderID)] = true
+	}
+	require.Len(t, ids, orders-1)
+}
