@@ -7,6 +7,8 @@ require (
 	github.com/containers/podman/v5 v5.8.6
 	github.com/distribution/reference v0.6.0
 	github.com/docker/go-units v0.5.0
+	github.com/emersion/go-sasl v0.0.0-20241020182733-b788ff22d5a6
+	github.com/emersion/go-smtp v0.24.0
 	github.com/fsnotify/fsnotify v1.10.1
 	github.com/goccy/go-yaml v1.19.2
 	github.com/google/uuid v1.6.0
@@ -20,6 +22,7 @@ require (
 	github.com/spf13/cobra v1.10.2
 	github.com/stretchr/testify v1.12.1
 	github.com/vbauerster/mpb/v8 v8.12.0
+	github.com/wneessen/go-mail v0.7.2
 	go.podman.io/image/v5 v5.39.2
 	go.uber.org/goleak v1.3.0
 	golang.org/x/image v0.47.0

@@ -104,7 +104,7 @@ orders; each is carried out in place, by symlink, and reported.
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w\nSee `%s --help`", err, c.CommandPath())}
 	})
-	root.AddCommand(a.runCommand(), a.demoCommand(), a.migrateCommand(), a.versionCommand(), a.validateCommand(), a.orderCommand(), a.doctorCommand(), a.selfTestCommand())
+	root.AddCommand(a.runCommand(), a.demoCommand(), a.migrateCommand(), a.versionCommand(), a.validateCommand(), a.orderCommand(), a.doctorCommand(), a.notifyCommand(), a.selfTestCommand())
 	return root
 }
 

@@ -151,6 +151,7 @@ func (a *app) examine(ctx context.Context, o doctorOptions, c *checkup) error {
 	c.add("logs", settings.OrderLogs(), writable(settings.OrderLogs()))
 	if slices.Contains(settings.Roles, config.Work) {
 		c.podman(ctx, &settings.Podman)
+		c.notified(ctx, settings)
 	}
 	there := unread
 	if settings.Backend == config.Repository {

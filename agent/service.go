@@ -17,6 +17,7 @@ import (
 	"biomero-importer/agent/config"
 	"biomero-importer/agent/engine"
 	"biomero-importer/agent/logging"
+	"biomero-importer/agent/notify"
 	"biomero-importer/agent/order"
 	"biomero-importer/agent/postgres"
 	"biomero-importer/agent/tracking"
@@ -81,6 +82,7 @@ type service struct {
 	share  *importer.Share
 	images backend
 	listen net.Listener
+	notify *notify.Notifier
 
 	installation string // names the database among others
 }
@@ -111,6 +113,9 @@ func (s *service) open(ctx context.Context) (err error) {
 	}
 	// A service that only watches may find destinations too: each process has its own sessions.
 	s.images, err = openBackend(ctx, c, filepath.Join(c.StateDir, "omero"), s.share, s.store, s.log)
+	if err == nil {
+		s.notify, err = notifier(c, s.store, s.images, s.log)
+	}
 	return err
 }
 
@@ -214,6 +219,7 @@ func (s *service) run(ctx context.Context, abort <-chan struct{}, ready func(run
 	if has(s.config, config.Work) {
 		first.Go(fail("carrying out orders", func() error { return s.work(all, abort) }))
 		first.Go(func() error { return s.prune(all) })
+		reporting.Go(func() error { s.notify.Run(last); return nil })
 	}
 	s.log.InfoContext(ctx, "started", slog.String("version", version), slog.String("base_dir", s.config.BaseDir),
 		slog.String("backend", string(s.config.Backend)), slog.String("page", page), slog.Any("roles", s.config.Roles))

@@ -1,6 +1,8 @@
 package hql
 
 import (
+	"cmp"
+
 	"biomero-importer/importer/omero/omerotest/internal/server"
 )
 
@@ -15,6 +17,7 @@ type question struct {
 func makeKnown() []question {
 	all := []question{
 		{newPattern("select e.id from Experimenter e where e.omeName=$text"), userID},
+		{newPattern("select e.email from Experimenter e where e.omeName=$text"), mailOf},
 		{newPattern("select m.parent.id, m.parent.name from GroupExperimenterMap m where m.child.omeName=$text"), groupsOf},
 		{newPattern("select m.owner from GroupExperimenterMap m where m.child.omeName=$text and m.parent.name=$text"), isLeader},
 		{newPattern("select fs.id, fs.templatePrefix, u.clientPath from Fileset fs join fs.usedFiles u where fs.id in ($numbers)"), usedFiles},
@@ -55,4 +58,13 @@ func makeKnown() []question {
 		}
 	}
 	return all
+}
+
+// mailOf is the address of a user, who may have none.
+func mailOf(q Query, v values) []Row {
+	u, ok := q.World.UserNamed(v.texts[0])
+	if !ok {
+		return nil
+	}
+	return []Row{{cmp.Or(u.Email, Null)}}
 }
