@@ -95,8 +95,8 @@ func (r *batch) divide(ctx context.Context) error {
 			}
 		}
 		if isFolder(path) && !inZarr(path) {
-			if cli.SpansLines(path) {
-				r.results[i].Err = &importer.Error{Reason: fmt.Sprintf("The folder's name %q has line breaks: rename it.", path)}
+			if cli.IsNoLine(path) {
+				r.results[i].Err = &importer.Error{Reason: fmt.Sprintf("The folder's name %q has line breaks, or ends in a blank: rename it.", path)}
 				continue
 			}
 			folders, of[path] = append(folders, path), i
@@ -161,8 +161,8 @@ func (r *batch) importAll(ctx context.Context) error {
 }
 
 // runs divides the units that are left over runs of the importer: in one run no two have
-// the same path for OMERO, and a path that spans lines has a run of its own, as has a Zarr
-// image that is registered.
+// the same path for OMERO, and a path that cannot be a line of a list has a run of its own,
+// as has a Zarr image that is registered.
 func (r *batch) runs() iter.Seq[[]int] {
 	var layers, alone [][]int
 	depth := map[string]int{}
@@ -170,7 +170,7 @@ func (r *batch) runs() iter.Seq[[]int] {
 		if u.done {
 			continue
 		}
-		if cli.SpansLines(u.path) || r.registers(u) {
+		if cli.IsNoLine(u.path) || r.registers(u) {
 			alone = append(alone, []int{n})
 			continue
 		}

@@ -78,7 +78,7 @@ func (s *Session) Import(ctx context.Context, i Import) Imported {
 	}
 	records, cut := readRecords(i.Out)
 	made.Records = records
-	made.Doubtful = s.cli.config.Import.ParallelFilesets > 1 || slices.ContainsFunc(i.Paths, SpansLines)
+	made.Doubtful = s.cli.config.Import.ParallelFilesets > 1 || slices.ContainsFunc(i.Paths, IsNoLine)
 	made.Err = importError(err, cut, made.Log)
 	return made
 }
@@ -115,16 +115,18 @@ func (s *Session) importArgs(i *Import) (args []string, stdin string) {
 		}
 	}
 	args = append(args, "--no-upgrade-check", "--output", "yaml", "--encrypted", "true", "-c", "--file", i.Out, "--errs", i.Errs)
-	for _, path := range i.Paths {
-		if strings.ContainsAny(path, lineEnds) {
-			return append(args, i.Paths...), "" // they are few: see SpansLines
-		}
+	if slices.ContainsFunc(i.Paths, IsNoLine) {
+		return append(args, i.Paths...), "" // they are few: see IsNoLine
 	}
 	return append(args, "-"), strings.Join(i.Paths, "\n") + "\n"
 }
 
-// SpansLines reports whether a path cannot be one line of a list of many.
-func SpansLines(path string) bool { return strings.ContainsAny(path, lineEnds) }
+// IsNoLine reports whether a path cannot be one line of a list of many: the importer cuts
+// blanks and control characters off a line's end (omero-blitz, CommandLineImporter.stdin),
+// and would take another file.
+func IsNoLine(path string) bool {
+	return strings.ContainsAny(path, lineEnds) || path != "" && path[len(path)-1] <= ' '
+}
 
 // violation is in what a server says of what its user may not do.
 const violation = "SecurityViolation"

@@ -1,0 +1,40 @@
+package omero_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"biomero-importer/importer/omero"
+	"biomero-importer/importer/omero/omerotest"
+)
+
+// wrapped has the omero command run by a script, which ends with the command itself.
+func (r *rig) wrapped(script string) {
+	r.t.Helper()
+	wrapper := filepath.Join(r.t.TempDir(), "omero")
+	require.NoError(r.t, os.WriteFile(wrapper, []byte("#!/bin/bash\nomero="+r.server.CLI+"\n"+script+"\nexec $omero \"$@\"\n"), 0o755))
+	r.config = func(c *omero.Config) { c.CLI.Path = wrapper }
+}
+
+// A name that ends in a blank is not taken for the one without it.
+func TestImport_NameEndsInBlank(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, byCLI)
+	o := r.order()
+	r.file("a.tif", omerotest.ImagesFile(1)) // not ordered
+	paths := []string{
+		r.file("a.tif ", omerotest.ImagesFile(1)), r.file("a.tif\t", omerotest.ImagesFile(1)), r.file(" b.tif", omerotest.ImagesFile(1)),
+	}
+	b := r.open()
+	r.prepare(b, &o)
+	var clean []string
+	for i, result := range r.imp(b, o, paths...) {
+		require.NoError(t, result.Err)
+		require.Len(t, result.Filesets, 1)
+		clean = append(clean, []string{paths[0], filepath.Join(r.data, "a.tif_"), paths[2]}[i])
+	}
+	r.sound(o.UUID, clean...)
+}
