@@ -1,12 +1,14 @@
 package omero_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"biomero-importer/importer"
 	"biomero-importer/importer/omero"
 	"biomero-importer/importer/omero/omerotest"
 )
@@ -37,4 +39,28 @@ func TestImport_NameEndsInBlank(t *testing.T) {
 		clean = append(clean, []string{paths[0], filepath.Join(r.data, "a.tif_"), paths[2]}[i])
 	}
 	r.sound(o.UUID, clean...)
+}
+
+// However an import ends: where its output is cut off, nobody knows what it made.
+func TestImport_OutputIsCut(t *testing.T) {
+	t.Parallel()
+	for _, exit := range []string{"0", "1", "2"} {
+		t.Run(exit, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, byCLI)
+			once := filepath.Join(t.TempDir(), "once")
+			r.wrapped(`case " $* " in *' import '*) [ -e ` + once + ` ] && exec $omero "$@"
+				touch ` + once + `; $omero "$@"; while [ "$1" != --file ]; do shift; done; truncate -s -12 "$2"; exit ` + exit + `;; esac`)
+			o := r.order()
+			path := r.file("a.tif", omerotest.ImagesFile(1))
+			b := r.open()
+			r.prepare(b, &o)
+			result := r.imp(b, o, path)[0]
+			require.Error(t, result.Err)
+			_, refused := errors.AsType[*importer.Error](result.Err)
+			require.False(t, refused, "%v", result.Err)
+			require.NoError(t, r.imp(b, o, path)[0].Err)
+			r.sound(o.UUID, path)
+		})
+	}
 }

@@ -157,7 +157,7 @@ func importError(err, cut error, log string) error {
 	case ended && f.exit == exitViolation, strings.Contains(text, violation):
 		return &importer.Error{Reason: "OMERO does not allow its user this import: " + firstWith(text, []string{violation}) + ".", Err: err}
 	case ended && f.exit <= 2:
-		return nil // the records tell which files were not imported
+		return cut // if nil the records tell which files were not imported
 	default:
 		return fmt.Errorf("importing: %w", err)
 	}
