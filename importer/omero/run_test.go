@@ -64,3 +64,26 @@ func TestImport_OutputIsCut(t *testing.T) {
 		})
 	}
 }
+
+// What OMERO says of a file tells nothing by the file's name.
+func TestImport_NameIsThatOfAFault(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"Ice.ObjectNotExistException", "SecurityViolation", "Ice.ConnectionLostException", "java.lang.OutOfMemoryError"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, byCLI)
+			o := r.order()
+			good := r.file("good.tif", omerotest.ImagesFile(1))
+			b := r.open()
+			r.prepare(b, &o)
+			results := r.imp(b, o, r.file(name, omerotest.CorruptFile()), good, r.file("bad.tif", omerotest.CorruptFile()), r.file(name+".tif", omerotest.CorruptFile()))
+			require.NoError(t, results[1].Err)
+			for _, n := range []int{0, 2, 3} {
+				refused, ok := errors.AsType[*importer.Error](results[n].Err)
+				require.True(t, ok, "%v", results[n].Err)
+				require.Contains(t, refused.Reason, "it may be damaged")
+			}
+			r.sound(o.UUID, good)
+		})
+	}
+}

@@ -79,8 +79,18 @@ func (s *Session) Import(ctx context.Context, i Import) Imported {
 	records, cut := readRecords(i.Out)
 	made.Records = records
 	made.Doubtful = s.cli.config.Import.ParallelFilesets > 1 || slices.ContainsFunc(i.Paths, IsNoLine)
-	made.Err = importError(err, cut, made.Log)
+	made.Err = importError(err, cut, made.Log, i.Paths)
 	return made
+}
+
+// nameless is a text without paths: who chose these could have put anything into them.
+func nameless(text string, paths []string) string {
+	longest := slices.SortedFunc(slices.Values(paths), func(a, b string) int { return len(b) - len(a) })
+	words := make([]string, 0, 2*len(paths))
+	for _, path := range longest { // one may begin with another
+		words = append(words, path, "…")
+	}
+	return strings.NewReplacer(words...).Replace(text)
 }
 
 func (s *Session) importArgs(i *Import) (args []string, stdin string) {
@@ -132,8 +142,9 @@ func IsNoLine(path string) bool {
 const violation = "SecurityViolation"
 
 // importError says why an import did not make all it should have, if that is known.
-func importError(err, cut error, log string) error {
+func importError(err, cut error, log string, paths []string) error {
 	f, ended := errors.AsType[*failure](err)
+	log = nameless(log, paths)
 	switch {
 	case err == nil && (siteFault(log) || sessionGone(log) || strings.Contains(log, violation)):
 		// It went on after errors, and says that all is well.
@@ -145,7 +156,7 @@ func importError(err, cut error, log string) error {
 	}
 	text := log
 	if ended {
-		text += f.errors
+		text += nameless(f.errors, paths)
 	}
 	switch {
 	case ended && f.exit == exitBadKey, sessionGone(text):
