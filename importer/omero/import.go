@@ -62,7 +62,7 @@ func (b *Backend) Import(ctx context.Context, req importer.Request) ([]importer.
 		return nil, b.outward(err)
 	}
 	if err := h.withSession(ctx, func() error { return r.importAll(ctx) }); err != nil {
-		if ctx.Err() != nil { // else it is gone on with
+		if cutShort(ctx) {
 			r.describeLastly(ctx)
 		}
 		return nil, b.outward(err)
