@@ -60,3 +60,21 @@ func TestImport_Cancelled(t *testing.T) {
 	<-r.cut(b, o, errors.New("somebody cancelled it"), one, two)
 	r.sound(o.UUID, one)
 }
+
+// A server may be at a file of a later batch when an order is gone on with.
+func TestImport_ServerGoesOnWithLaterBatch(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, byCLI)
+	o := r.order()
+	one, two := r.file("one.tif", omerotest.ImagesFile(1)), r.file("two.tif", omerotest.ImagesFile(1))
+	a, b := r.open(), r.open()
+	r.prepare(a, &o)
+	r.imp(a, o, one)
+	r.server.Fail(omerotest.Fault{At: omerotest.AtImport, Kind: omerotest.ServerGoesOn, Delay: time.Second})
+	require.Error(t, r.imp(a, o, two)[0].Err) // and the agent is killed, too
+	for _, path := range []string{one, two} {
+		require.NoError(t, r.imp(b, o, path)[0].Err)
+	}
+	require.Eventually(t, r.server.Idle, time.Minute, 10*time.Millisecond)
+	r.sound(o.UUID, one, two)
+}

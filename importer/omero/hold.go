@@ -32,6 +32,9 @@ type hold struct {
 	// what that is, once it was asked for.
 	resumed bool
 	found   *[]*fileset
+	// unfinished are the client paths of files that the server may have been at when found was
+	// asked for.
+	unfinished []string
 	// given are the filesets, and registered the images without one, that files have got here.
 	given, registered map[int64]bool
 	shared            map[string]*fileset // those of several files, by their paths

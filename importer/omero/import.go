@@ -132,7 +132,8 @@ func (r *batch) add(path string, file int) {
 // importAll imports what is not imported yet. An error says nothing of the files.
 func (r *batch) importAll(ctx context.Context) error {
 	if r.resumed {
-		if r.found == nil {
+		if r.found == nil || slices.ContainsFunc(r.unfinished, r.has) {
+			r.found = nil
 			if err := r.awaitServer(ctx); err != nil {
 				return err
 			}
