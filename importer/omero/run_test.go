@@ -87,3 +87,20 @@ func TestImport_NameIsThatOfAFault(t *testing.T) {
 		})
 	}
 }
+
+// Nor does what it says of an OME-Zarr that it does not register.
+func TestImport_NameOfZarrIsThatOfAFault(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, byCLI)
+	r.wrapped(`case " $* " in *' zarr import '*) while [ "$1" != import ]; do shift; done; echo "FileNotFoundError: $2/0/.zarray" >&2; exit 1;; esac`)
+	wrapped := r.config
+	r.config = func(c *omero.Config) { wrapped(c); c.RegisterZarr = true }
+	o := r.order()
+	good := r.file("good.tif", omerotest.ImagesFile(1))
+	b := r.open()
+	r.prepare(b, &o)
+	results := r.imp(b, o, r.zarr("Ice.ObjectNotExistException.ome.zarr"), good)
+	require.Error(t, results[0].Err)
+	require.NoError(t, results[1].Err)
+	r.sound(o.UUID, good)
+}
