@@ -39,6 +39,8 @@ type Backend interface {
 	// its destination. The mark that it returns the first time is given back later, when the
 	// order is gone on with.
 	Prepare(ctx context.Context, o importer.Order) (mark string, err error)
+	// Import imports a batch. Where ctx ends with no cause but context.Canceled, the order is
+	// gone on with later, or by somebody else already.
 	Import(ctx context.Context, req importer.Request) ([]importer.Result, error)
 	// Folders hold the links of all that an order has imported.
 	Folders(ctx context.Context, o importer.Order) ([]string, error)

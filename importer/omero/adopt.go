@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"biomero-importer/importer"
-	"biomero-importer/importer/omero/cli"
 	"biomero-importer/importer/omero/model"
 )
 
@@ -66,9 +65,15 @@ func (r *batch) awaitServer(ctx context.Context) error {
 	}
 	for began := time.Now(); ; {
 		entries, err := r.cli.Unfinished(ctx, mark)
-		ours := slices.ContainsFunc(entries, func(e cli.Entry) bool { return r.has(e.ClientPath) })
-		if err != nil || !ours || time.Since(began) > serverTime {
+		if err != nil {
 			return err
+		}
+		r.unfinished = r.unfinished[:0]
+		for _, e := range entries {
+			r.unfinished = append(r.unfinished, e.ClientPath)
+		}
+		if !slices.ContainsFunc(r.unfinished, r.has) || time.Since(began) > serverTime {
+			return nil
 		}
 		select {
 		case <-time.After(min(serverPoll, serverTime)):

@@ -174,9 +174,16 @@ func subcommand(args []string) string {
 	return ""
 }
 
+// lastLine is the last line of a text. Of an exception of Ice, which writes each of its
+// fields on a line and closes a brace, it is the message.
 func lastLine(text string) string {
 	text = strings.TrimSpace(text)
-	return text[strings.LastIndexByte(text, '\n')+1:]
+	last := text[strings.LastIndexByte(text, '\n')+1:]
+	const message = "message = "
+	if at := strings.LastIndex(text, message); at >= 0 && last == "}" {
+		last, _, _ = strings.Cut(text[at+len(message):], "\n")
+	}
+	return strings.TrimSpace(last)
 }
 
 // head keeps the beginning of what is written. Less than nothing is left once something

@@ -93,8 +93,9 @@ type Entry struct {
 	ClientPath string // see ClientPath; of an OME-Zarr's chunks one folder stands for all below it
 }
 
-// maxZarrDepth is how far below an OME-Zarr's folder entries tell files apart: a field of a
-// plate is in a row, a column and a folder of its own (NGFF, "High-content screening").
+// maxZarrDepth is how far below an OME-Zarr's folder all entries tell files apart: a field of
+// a plate is in a row, a column and a folder of its own (NGFF, "High-content screening").
+// Further below, chunks do not.
 const maxZarrDepth = 3
 
 // folded is a client path, or that of the folder which stands for it.
@@ -102,11 +103,19 @@ func folded(path string) string {
 	parts := strings.Split(path, "/")
 	for at, part := range slices.Backward(parts) {
 		if importer.IsZarr(part) {
-			return strings.Join(parts[:min(len(parts), at+1+maxZarrDepth)], "/")
+			end := len(parts)
+			for end > at+1+maxZarrDepth && isChunk(parts[end-1]) {
+				end--
+			}
+			return strings.Join(parts[:end], "/")
 		}
 	}
 	return path
 }
+
+// isChunk reports whether chunks, or folders of them, have such a name: coordinates, below a
+// folder c in the later versions of Zarr.
+func isChunk(name string) bool { return name == "c" || strings.Trim(name, "0123456789.") == "" }
 
 const selectEntries = "select fs.id, fs.templatePrefix, u.clientPath from Fileset fs join fs.usedFiles u where "
 

@@ -85,7 +85,12 @@ func TestFolded(t *testing.T) {
 		"data/a.zarr":                          "data/a.zarr",
 		"data/a.ome.zarr/.zattrs":              "data/a.ome.zarr/.zattrs",
 		"data/a.ome.zarr/0/c/0/1/2":            "data/a.ome.zarr/0/c/0",
+		"data/a.ome.zarr/0/0.0.0.1.2":          "data/a.ome.zarr/0/0.0.0.1.2",
 		"data/p.zarr/A/1/0/0/0/0/0":            "data/p.zarr/A/1/0",
+		"data/p.zarr/A/1/0/0/0.0.1":            "data/p.zarr/A/1/0",
+		"data/p.zarr/A/1/0/labels/a/0/c/0/1":   "data/p.zarr/A/1/0/labels/a",
+		"data/p.zarr/A/1/0/labels/b/.zattrs":   "data/p.zarr/A/1/0/labels/b/.zattrs",
+		"data/no.zarr/2026/may/ada/4/1.tif":    "data/no.zarr/2026/may/ada/4/1.tif",
 		"data/p.zarr/labels/cells.zarr/0/0/1":  "data/p.zarr/labels/cells.zarr/0/0/1",
 		"data/p.zarr/labels/cells.zarr/0/0/1/": "data/p.zarr/labels/cells.zarr/0/0/1",
 	} {
