@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"biomero-importer/importer"
+	"biomero-importer/importer/omero/cli"
 	"biomero-importer/importer/omero/model"
 )
 
@@ -83,9 +84,8 @@ func (r *batch) awaitServer(ctx context.Context) error {
 	}
 }
 
-// linked are the units that are not done and that a fileset's links lead to: several files
-// can have one path for OMERO, also in different batches. Where there is no link to tell, they
-// are those with its paths.
+// linked are the units that are not done and that have a fileset's paths: without those that
+// others have too, also in other batches, and that its links do not lead to.
 func (r *batch) linked(f *fileset) (map[int]bool, error) {
 	of := map[int]bool{}
 	for _, path := range f.paths {
@@ -100,22 +100,21 @@ func (r *batch) linked(f *fileset) (map[int]bool, error) {
 	if len(of) == 0 {
 		return nil, nil
 	}
-	var led []int
-	links := false
+	left, anothers := maps.Clone(of), map[int]bool{}
 	err := filepath.WalkDir(r.backend.links(f.prefix), func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.Type() != fs.ModeSymlink {
 			return err
 		}
-		links = true
 		file, err := os.Readlink(path)
-		for n := range of {
-			// A link to a copy leads to where that belongs once it is there.
-			if u := r.units[n]; isIn(file, u.path) || isIn(file, r.shown(u)) {
-				led = append(led, n)
-				delete(of, n)
+		for n := range left {
+			switch u := r.units[n]; {
+			case isIn(file, u.path), isIn(file, r.shown(u)): // a copy's, once it is in its place
+				delete(left, n)
+			case isIn(cli.ClientPath(file), cli.ClientPath(u.path)):
+				anothers[n] = true
 			}
 		}
-		if len(of) == 0 && err == nil {
+		if len(left) == 0 && err == nil {
 			return filepath.SkipAll
 		}
 		return err
@@ -123,13 +122,7 @@ func (r *batch) linked(f *fileset) (map[int]bool, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) { // unless somebody has removed them
 		return nil, fmt.Errorf("looking where the links of the fileset %d lead to: %w", f.id, err)
 	}
-	if !links {
-		return of, nil
-	}
-	clear(of)
-	for _, n := range led {
-		of[n] = true
-	}
+	maps.DeleteFunc(of, func(n int, _ bool) bool { _, unled := left[n]; return unled && anothers[n] })
 	return of, nil
 }
 
