@@ -38,7 +38,7 @@ wc -c < `+told+`.now >> `+told+"\n"), 0o755))
 	runs, err := os.ReadFile(told)
 	require.NoError(t, err)
 	require.Len(t, strings.Fields(string(runs)), 3)
-	for _, size := range strings.Fields(string(runs)) {
+	for size := range strings.FieldsSeq(string(runs)) {
 		n, err := strconv.Atoi(size)
 		require.NoError(t, err)
 		require.Less(t, n, 18<<20)
