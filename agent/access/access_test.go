@@ -310,3 +310,21 @@ func TestGuard_stopsGuessing(t *testing.T) {
 		}
 	})
 }
+
+// However a browser reads the path that a login leads to, it stays with the service.
+func FuzzOwnPath(f *testing.F) {
+	for _, seed := range []string{"/orders/7?a=b#c", "//evil.example", `/\evil.example`, "/%2fevil.example", "/\x00/evil.example", "https:evil.example"} {
+		f.Add(seed)
+	}
+	base, err := url.Parse("http://importer.example/login")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, path string) {
+		to, err := base.Parse(access.OwnPath(path))
+		require.NoError(t, err)
+		require.Equal(t, "http://importer.example", to.Scheme+"://"+to.Host)
+		require.NotContains(t, access.OwnPath(path), `\`)
+		require.False(t, strings.HasPrefix(access.OwnPath(path), "//"))
+	})
+}

@@ -515,3 +515,20 @@ func TestOrders_withoutADatabase(t *testing.T) {
 		require.NotEmpty(t, w.Header().Get("Retry-After"))
 	}
 }
+
+func FuzzFilter(f *testing.F) {
+	f.Add("stage=pending&stage=failed&user=ada&group=Demo&since=2026-01-01T00:00:00Z&text=a%20b&limit=7&after=x")
+	f.Add("limit=0&%zz;")
+	f.Fuzz(func(t *testing.T, query string) {
+		filter, err := api.ReadFilter(query)
+		if err != nil {
+			require.Equal(t, order.Invalid, order.ClassOf(err))
+			return
+		}
+		require.Positive(t, filter.Limit)
+		require.LessOrEqual(t, filter.Limit, tracking.MaxPage)
+		for _, stage := range filter.Stages {
+			require.NotEmpty(t, stage)
+		}
+	})
+}

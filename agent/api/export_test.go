@@ -1,6 +1,10 @@
 package api
 
-import "net/http"
+import (
+	"net/http"
+
+	"biomero-importer/agent/tracking"
+)
 
 // Routes are "METHOD path" of all that is answered.
 func Routes() (list []string) {
@@ -13,3 +17,6 @@ func Routes() (list []string) {
 	}
 	return list
 }
+
+// ReadFilter reads the query of a list.
+func ReadFilter(query string) (tracking.Filter, error) { return filter(query) }
