@@ -14,12 +14,14 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"biomero-importer/agent/access"
+	"biomero-importer/agent/api"
 	"biomero-importer/agent/config"
 	"biomero-importer/agent/engine"
 	"biomero-importer/agent/logging"
 	"biomero-importer/agent/notify"
 	"biomero-importer/agent/order"
 	"biomero-importer/agent/postgres"
+	"biomero-importer/agent/submit"
 	"biomero-importer/agent/tracking"
 	"biomero-importer/agent/web"
 	"biomero-importer/importer"
@@ -243,6 +245,12 @@ func (s *service) handler() http.Handler {
 	guard := access.New(access.Config{Loopback: ok && at.IP.IsLoopback(), Auth: s.config.Web.Auth})
 	mux := http.NewServeMux()
 	mux.Handle("/", web.Handler(s.store, trouble(s.images), s.log))
+	mux.Handle(api.Root, api.Handler(api.Config{Orders: s.store, Operator: guard.Operator, Log: s.log, Placer: &submit.Placer{
+		Share: s.share, Store: s.store, Container: func(ctx context.Context, c importer.Container) (int64, error) {
+			id, err := s.images.Container(ctx, c)
+			return id, outcome(err)
+		},
+	}}))
 	return guard.Wrap(mux)
 }
 
