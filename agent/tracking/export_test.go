@@ -21,3 +21,6 @@ func (s *Store) RecordLot(ctx context.Context, imports []repository.Import) ([][
 func (s *Store) Files(ctx context.Context, uuid string) ([]File, error) {
 	return queryFiles(ctx, s.pool, uuid)
 }
+
+// DepthQuery is what Depth asks.
+const DepthQuery = depth
