@@ -155,10 +155,10 @@ func (s *service) observeDatabase(ctx context.Context) {
 }
 
 func (s *condition) observeFolders(w watcher.State) {
-	switch {
-	case w.Missing == 0:
+	switch w.Missing {
+	case 0:
 		s.Set(health.Watcher, health.Ready, "")
-	case w.Missing == w.Roots:
+	case w.Roots:
 		s.Set(health.Watcher, health.Waiting, foldersAway)
 	default:
 		s.Set(health.Watcher, health.Ready, fmt.Sprintf("%d of %d watched folders are not there.", w.Missing, w.Roots))

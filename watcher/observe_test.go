@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -176,7 +177,7 @@ func TestSettling_besideTheWatcher(t *testing.T) {
 	}()
 	const files = 300
 	for i := range files {
-		write(t, fmt.Sprintf("%s/%d/a.tif", dir, i%20), fmt.Sprint(i))
+		write(t, fmt.Sprintf("%s/%d/a.tif", dir, i%20), strconv.Itoa(i))
 		require.NoError(t, os.Rename(fmt.Sprintf("%s/%d/a.tif", dir, i%20), fmt.Sprintf("%s/%d/%d.tif", dir, i%20, i)))
 	}
 	box.wait(t, files)

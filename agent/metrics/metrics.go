@@ -67,25 +67,25 @@ const duplicate = "duplicate"
 // New makes the metrics. Every one of them is there from the start, with each of its labels.
 func New(c Config) *Metrics {
 	registry := prometheus.NewRegistry()
-	make := promauto.With(registry)
+	with := promauto.With(registry)
 	counter := func(name, help string) prometheus.Counter {
-		return make.NewCounter(prometheus.CounterOpts{Namespace: namespace, Name: name, Help: help})
+		return with.NewCounter(prometheus.CounterOpts{Namespace: namespace, Name: name, Help: help})
 	}
 	gauge := func(name, help string) prometheus.Gauge {
-		return make.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help})
+		return with.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help})
 	}
 	seconds := func(name, help string, buckets []float64) prometheus.HistogramOpts {
 		return prometheus.HistogramOpts{Namespace: namespace, Name: name, Help: help, Buckets: buckets}
 	}
 	m := &Metrics{
 		gatherer:   &cached{from: registry, every: gatherEvery},
-		wait:       make.NewHistogram(seconds("order_wait_seconds", "Time from when an order was asked for until this agent took it up.", waitBuckets)),
-		run:        make.NewHistogramVec(seconds("order_run_seconds", "Time that ended orders took in their last run, by outcome.", runBuckets), []string{"outcome"}),
+		wait:       with.NewHistogram(seconds("order_wait_seconds", "Time from when an order was asked for until this agent took it up.", waitBuckets)),
+		run:        with.NewHistogramVec(seconds("order_run_seconds", "Time that ended orders took in their last run, by outcome.", runBuckets), []string{"outcome"}),
 		working:    gauge("orders_running", "Orders that this agent carries out."),
 		converting: gauge("conversions_running", "Converters that this agent runs."),
 		sessions:   counter("sessions_total", "How often this agent began to take orders: more than once where it lost the database."),
-		settle:     make.NewHistogram(seconds("settle_seconds", "Time from the last change of a drop until it was recorded.", lookBuckets)),
-		scan:       make.NewHistogram(seconds("scan_seconds", "Time that passes over all folders of a root took.", lookBuckets)),
+		settle:     with.NewHistogram(seconds("settle_seconds", "Time from the last change of a drop until it was recorded.", lookBuckets)),
+		scan:       with.NewHistogram(seconds("scan_seconds", "Time that passes over all folders of a root took.", lookBuckets)),
 		folders:    counter("scanned_folders_total", "Folders that passes met."),
 		scanned:    counter("scanned_files_total", "Files that passes looked at."),
 		overflow:   counter("watch_overflows_total", "How often the kernel dropped file events, each followed by a full scan."),
@@ -93,10 +93,10 @@ func New(c Config) *Metrics {
 	for _, outcome := range []order.Stage{order.Completed, order.Failed} {
 		m.run.WithLabelValues(outcomeOf(outcome))
 	}
-	steps := make.NewHistogramVec(seconds("order_step_seconds", "Time that a step of an order took; a file for convert, a batch for import.", stepBuckets), []string{"step"})
+	steps := with.NewHistogramVec(seconds("order_step_seconds", "Time that a step of an order took; a file for convert, a batch for import.", stepBuckets), []string{"step"})
 	m.steps = known(engine.Steps(), func(s engine.Step) prometheus.Observer { return steps.WithLabelValues(string(s)) })
 	vec := func(name, help, label string) func(string) prometheus.Counter {
-		v := make.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Name: name, Help: help}, []string{label})
+		v := with.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Name: name, Help: help}, []string{label})
 		return func(value string) prometheus.Counter { return v.WithLabelValues(value) }
 	}
 	files := vec("files_total", "Files of orders that this agent decided on; one that is tried again counts again.", "state")
@@ -104,7 +104,7 @@ func New(c Config) *Metrics {
 	faults := vec("errors_total", "Errors that orders met, by class: those tried again and those that ended them.", "class")
 	m.faults = known(engine.Faults(), func(f engine.Fault) prometheus.Counter { return faults(string(f)) })
 	m.drops = known(outcomes, vec("drops_total", "Records that were made of drops, by what became of them.", "outcome"))
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), newStates(&c)) //nolint:forbidigo // a registry of our own
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), newStates(&c))
 	return m
 }
 
@@ -139,9 +139,10 @@ func (o *engineObserver) Session(err error) {
 	o.session(err)
 }
 
-func (o *engineObserver) Taken(waited time.Duration)             { o.wait.Observe(waited.Seconds()) }
-func (o *engineObserver) Working(change int)                     { o.working.Add(float64(change)) }
-func (o *engineObserver) Converting(change int)                  { o.converting.Add(float64(change)) }
+func (o *engineObserver) Taken(waited time.Duration) { o.wait.Observe(waited.Seconds()) }
+func (o *engineObserver) Working(change int)         { o.working.Add(float64(change)) }
+func (o *engineObserver) Converting(change int)      { o.converting.Add(float64(change)) }
+
 func (o *engineObserver) Step(s engine.Step, took time.Duration) { o.steps[s].Observe(took.Seconds()) }
 func (o *engineObserver) File(s tracking.FileState)              { o.files[s].Inc() }
 func (o *engineObserver) Fault(f engine.Fault)                   { o.faults[f].Inc() }

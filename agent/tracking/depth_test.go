@@ -53,25 +53,23 @@ func TestDepth_readsAPartOfALongQueue(t *testing.T) {
 	require.Zero(t, d.Running)
 	var text string
 	require.NoError(t, f.Pool().QueryRow(t.Context(), "EXPLAIN (ANALYZE, FORMAT JSON, TIMING OFF) "+tracking.DepthQuery, tracking.MaxDepth, 100).Scan(&text))
-	var plan []struct{ Plan node }
-	require.NoError(t, json.Unmarshal([]byte(text), &plan))
-	require.Less(t, plan[0].Plan.read(), 3*tracking.MaxDepth, text)
+	var plans []map[string]map[string]any
+	require.NoError(t, json.Unmarshal([]byte(text), &plans))
+	require.Less(t, read(plans[0]["Plan"]), 3.0*tracking.MaxDepth, text)
 }
 
-// node is one of a plan.
-type node struct {
-	Type    string  `json:"Node Type"` //nolint:tagliatelle // as PostgreSQL writes it
-	Rows    float64 `json:"Actual Rows"`
-	Loops   float64 `json:"Actual Loops"`
-	Removed float64 `json:"Rows Removed by Filter"`
-	Plans   []node
-}
-
-// read is how many rows all nodes gave or threw away.
-func (n node) read() int {
-	sum := int((n.Rows + n.Removed) * n.Loops)
-	for _, below := range n.Plans {
-		sum += below.read()
+// read is how many rows the nodes of a plan gave or threw away.
+func read(plan map[string]any) (sum float64) {
+	number := func(key string) float64 {
+		n, _ := plan[key].(float64) // some have none
+		return n
+	}
+	sum = (number("Actual Rows") + number("Rows Removed by Filter")) * number("Actual Loops")
+	below, _ := plan["Plans"].([]any)
+	for _, p := range below {
+		if p, ok := p.(map[string]any); ok {
+			sum += read(p)
+		}
 	}
 	return sum
 }
