@@ -49,3 +49,6 @@ func ReadPlace(token string) (string, error) {
 	p, err := parsePlace(token)
 	return p.String(), err
 }
+
+// DepthQuery is what Depth asks.
+const DepthQuery = depth

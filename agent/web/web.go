@@ -47,22 +47,18 @@ func class(s order.Stage) string {
 }
 
 type server struct {
-	orders  Orders
-	trouble func() string
-	log     *slog.Logger
+	orders Orders
+	log    *slog.Logger
 }
 
-// Handler answers GET / and /orders/UUID (pages), /api/orders and /api/orders/UUID (JSON), and
-// /healthz (200 when the database answers, else 503). trouble says what else the service
-// waits for, if anything: /healthz tells it, and nobody is to restart the service for it.
-func Handler(orders Orders, trouble func() string, log *slog.Logger) http.Handler {
-	s := &server{orders: orders, trouble: trouble, log: log}
+// Handler answers GET / and /orders/UUID (pages), and /api/orders and /api/orders/UUID (JSON).
+func Handler(orders Orders, log *slog.Logger) http.Handler {
+	s := &server{orders: orders, log: log}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", s.page)
 	mux.HandleFunc("GET /orders/{uuid}", s.order)
 	mux.HandleFunc("GET /api/orders", s.list)
 	mux.HandleFunc("GET /api/orders/{uuid}", s.one)
-	mux.HandleFunc("GET /healthz", s.health)
 	return guard(mux)
 }
 
@@ -108,20 +104,6 @@ func (s *server) list(w http.ResponseWriter, r *http.Request) {
 func (s *server) one(w http.ResponseWriter, r *http.Request) {
 	found, err := s.orders.Show(r.Context(), r.PathValue("uuid"))
 	s.reply(w, r, found, err)
-}
-
-func (s *server) health(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(r.Context(), 3*time.Second)
-	defer cancel()
-	if _, err := s.orders.Recent(ctx, 1); err != nil {
-		http.Error(w, "The database does not answer.", http.StatusServiceUnavailable)
-		return
-	}
-	text := "ok\n"
-	if trouble := s.trouble(); trouble != "" {
-		text += "waiting: " + trouble + "\n"
-	}
-	_, _ = w.Write([]byte(text))
 }
 
 func (s *server) reply(w http.ResponseWriter, r *http.Request, value any, err error) {
