@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -23,6 +24,7 @@ type condition struct {
 	watcher atomic.Pointer[watcher.Watcher] // nil unless it watches
 	asked   atomic.Bool                     // the backend was, or need not be
 	systemd *health.Systemd
+	stopped sync.Once
 }
 
 // What the parts wait for, in words that tell nothing of where they are.
@@ -73,8 +75,10 @@ func (s *condition) tellSystemd(ctx context.Context, log *slog.Logger) (end func
 
 // stop says to everybody who asks that the service stops.
 func (s *condition) stop(ctx context.Context) {
-	s.Stop()
-	s.systemd.Stopping(ctx)
+	s.stopped.Do(func() {
+		s.Stop()
+		s.systemd.Stopping(ctx)
+	})
 }
 
 // stuck tells what stands still that should not.

@@ -37,6 +37,9 @@ func newSystemd(s *site) systemd {
 	return systemd{s.t, conn, path}
 }
 
+// stopping is the message of a service that was told to stop.
+const stopping = "STOPPING=1\nSTATUS=stopping: orders that run may end"
+
 // next is the next message; empty where none comes in time.
 func (m systemd) next(wait time.Duration) string {
 	m.t.Helper()
@@ -247,7 +250,7 @@ func TestMachines_systemd(t *testing.T) {
 	m.until("WATCHDOG=1")
 	m.until("WATCHDOG=1")
 	require.NoError(t, a.cmd.Process.Signal(syscall.SIGTERM))
-	m.until("STOPPING=1\nSTATUS=stopping: orders that run may end")
+	m.until(stopping)
 	require.NoError(t, <-a.done, s.log())
 }
 
@@ -266,6 +269,14 @@ func TestMachines_systemdWhileTheDatabaseIsAway(t *testing.T) {
 	r.server.start()
 	m.until("READY=1")
 	a.stop()
+	m.until(stopping)
+
+	r.server.stop()
+	a = r.launch("NOTIFY_SOCKET="+m.path, "WATCHDOG_USEC=3000000")
+	m.until("WATCHDOG=1")
+	require.NoError(t, a.cmd.Process.Signal(syscall.SIGTERM))
+	require.NotContains(t, m.until(stopping), "READY=1")
+	require.NoError(t, <-a.done, r.log())
 }
 
 // Signs of life end where the dispatcher stands still.

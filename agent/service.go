@@ -47,6 +47,7 @@ func serve(ctx context.Context, c *config.Config, log *slog.Logger, abort <-chan
 	}
 	state := newCondition(c)
 	defer state.tellSystemd(ctx, log)()
+	defer state.stop(context.WithoutCancel(ctx))
 	err := withDatabase(ctx, c, log, func(ctx context.Context, url string) error {
 		s, err := start(ctx, c, url, log, state)
 		if err != nil {
