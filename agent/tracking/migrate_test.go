@@ -147,6 +147,5 @@ func TestMigrate_waitsForAgentsInEitherOrder(t *testing.T) {
 		lock(tables[1])
 		require.NoError(t, agent.Commit(t.Context()))
 		require.NoError(t, <-done)
-		require.NoError(t, f.Verify(t.Context()))
 	}
 }
