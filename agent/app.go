@@ -110,7 +110,7 @@ orders; each is carried out in place, by symlink, and reported.
 		return usageError{fmt.Errorf("%w\nSee `%s --help`", err, c.CommandPath())}
 	})
 	root.AddCommand(a.runCommand(), a.demoCommand(), a.migrateCommand(), a.versionCommand(), a.validateCommand(), a.explainCommand(), a.dropsCommand(), a.initCommand(),
-		a.orderCommand(), a.doctorCommand(), a.selfTestCommand())
+		a.orderCommand(), a.doctorCommand(), a.notifyCommand(), a.selfTestCommand())
 	return root
 }
 

@@ -49,6 +49,7 @@ func (a *app) examine(ctx context.Context, o doctorOptions, c *checkup) error {
 	works := slices.Contains(settings.Roles, config.Work)
 	if works {
 		c.podman(ctx, &settings.Podman)
+		c.notified(ctx, settings)
 	}
 	there := unread
 	if settings.Backend == config.Repository {

@@ -2,6 +2,7 @@ package config
 
 import (
 	"log/slog"
+	"net/netip"
 	"path/filepath"
 	"time"
 )
@@ -54,6 +55,7 @@ type Config struct {
 	ManifestTimeout time.Duration
 	Legacy          Legacy
 	Web             WebPage
+	Notify          Notify
 	// Warnings are sentences for the log: keys without effect any more.
 	Warnings []string
 }
@@ -124,7 +126,29 @@ type Legacy struct {
 }
 
 // WebPage is the status page.
-type WebPage struct{ Listen string }
+type WebPage struct {
+	Listen string
+	URL    string // what people reach it by, with a slash at its end; empty: nothing links to it
+	Auth   WebAuth
+}
+
+// WebAuth is who may read the page and act through it.
+type WebAuth struct {
+	ViewerToken, OperatorToken Secret // empty for none
+	Proxy                      WebProxy
+}
+
+// Any reports whether anybody is named.
+func (a *WebAuth) Any() bool {
+	return a.ViewerToken != "" || a.OperatorToken != "" || len(a.Proxy.From) > 0
+}
+
+// WebProxy is a proxy that is trusted to say who asks.
+type WebProxy struct {
+	From       []netip.Prefix // its addresses; none for no such proxy
+	UserHeader string
+	Operators  []string // users that may act; others may read
+}
 
 // OrderLogs is the folder of the orders' own logs: beside the service's log.
 func (c *Config) OrderLogs() string {

@@ -3,6 +3,7 @@ package config_test
 import (
 	"encoding/json"
 	"log/slog"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -123,6 +124,16 @@ func TestLoad_takesEveryKey(t *testing.T) {
 		AuthFile: "/etc/auth.json", Network: true, Memory: 8 << 30, CPUs: 1.5, Pids: 100, Timeout: 2 * time.Hour, Strict: true,
 		UsernsMode: "keep-id", BindRetryAttempts: 5, BindRetryDelay: 500 * time.Millisecond,
 	}, c.Podman)
+	require.Empty(t, c.Web.Listen)
+	require.Equal(t, "https://importer.example/status/", c.Web.URL)
+	require.Equal(t, config.Notify{
+		Webhooks: []config.Webhook{
+			{URL: "https://hooks.example/a", Secret: "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz", Stages: []order.Stage{order.Completed, order.Failed}},
+			{URL: "http://chat.example/b", Stages: []order.Stage{order.Failed}, Template: `{"text": {{json .Reason}}}`},
+		},
+		SMTP:      config.MailServer{Host: "mail.example", Port: 465, TLS: "tls", User: "importer", Password: "hunter2", From: "OMERO <omero@example.org>"},
+		Addresses: map[string]string{"ada": "ada.l@example.org"}, AddressPattern: "{user}@example.org",
+	}, c.Notify)
 	require.True(t, c.Import.SkipUpgrade)
 	require.False(t, c.Import.SkipMinmax)
 	require.Len(t, c.Rules, 2)
@@ -144,6 +155,31 @@ func TestLoad_takesEveryKey(t *testing.T) {
 	require.True(t, c.Rules[1].AllowAnyUser)
 	require.Equal(t, config.Reimport, r.OnChange)
 	require.Equal(t, config.Flag, c.Rules[1].OnChange)
+}
+
+func TestLoad_ofWhoMaySeeThePage(t *testing.T) {
+	t.Parallel()
+	c := load(t, write(t, `web:
+  listen: 0.0.0.0:8080
+  auth:
+    viewer_token: hunter2hunter2hunter2
+    proxy: {from: [10.0.0.2, 10.1.2.3/16, '::1'], user_header: Remote-User, operators: [ada, 007]}
+`), "WEB_OPERATOR_TOKEN=hunter3hunter3hunter3")
+	require.Equal(t, config.WebAuth{
+		ViewerToken: "hunter2hunter2hunter2", OperatorToken: "hunter3hunter3hunter3",
+		Proxy: config.WebProxy{
+			From:       []netip.Prefix{netip.MustParsePrefix("10.0.0.2/32"), netip.MustParsePrefix("10.1.0.0/16"), netip.MustParsePrefix("::1/128")},
+			UserHeader: "Remote-User", Operators: []string{"ada", "007"},
+		},
+	}, c.Web.Auth)
+	require.True(t, c.Web.Auth.Any())
+	require.Empty(t, c.Warnings)
+	require.Len(t, load(t, write(t, "web: {listen: 0.0.0.0:8080}")).Warnings, 1)
+	for _, listen := range []string{"127.0.0.2:80", "localhost:80", "[::1]:80"} {
+		c := load(t, write(t, "web: {listen: '"+listen+"'}"))
+		require.Empty(t, c.Warnings)
+		require.False(t, c.Web.Auth.Any())
+	}
 }
 
 func TestLoad_takesLevelsInAnyCase(t *testing.T) {
@@ -172,7 +208,8 @@ func TestLoad_letsTheEnvironmentWin(t *testing.T) {
 	t.Parallel()
 	c := load(t, "testdata/full.good.yml", "INGEST_TRACKING_DB_URL=postgresql+asyncpg://x@y/z", "ADI_RUN_MIGRATIONS=False",
 		"OMERO_HOST=other", "OMERO_PORT=4064", "OMERO_USER=ada", "OMERO_PASSWORD=secret", "OMERODIR=/omero", "USE_REGISTER_ZARR=0",
-		"PROCESSED_DATA_FOLDER=.converted", "PODMAN_USERNS_MODE=host", "PODMAN_BIND_RETRY_ATTEMPTS=7", "PODMAN_BIND_RETRY_DELAY_SECONDS=9")
+		"PROCESSED_DATA_FOLDER=.converted", "PODMAN_USERNS_MODE=host", "PODMAN_BIND_RETRY_ATTEMPTS=7", "PODMAN_BIND_RETRY_DELAY_SECONDS=9", "NOTIFY_SMTP_PASSWORD=given")
+	require.Equal(t, "given", string(c.Notify.SMTP.Password))
 	require.Equal(t, "postgresql://x@y/z", string(c.Database.URL))
 	require.False(t, c.Database.Migrate)
 	require.Equal(t, config.OMEROServer{

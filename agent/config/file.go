@@ -43,6 +43,7 @@ type file struct {
 	Web             webBlock    `yaml:"web"`
 	OMERO           omeroBlock  `yaml:"omero"`
 	Podman          podmanBlock `yaml:"podman"`
+	Notify          notifyBlock `yaml:"notify"`
 
 	ParallelUpload      whole  `yaml:"parallel_upload_per_worker"`
 	ParallelFilesets    whole  `yaml:"parallel_filesets_per_worker"`
@@ -65,7 +66,21 @@ type dirBlock struct {
 }
 
 type webBlock struct {
-	Listen string `yaml:"listen"`
+	Listen string    `yaml:"listen"`
+	URL    string    `yaml:"url"`
+	Auth   authBlock `yaml:"auth"`
+}
+
+type authBlock struct {
+	ViewerToken   Secret     `yaml:"viewer_token"`
+	OperatorToken Secret     `yaml:"operator_token"`
+	Proxy         proxyBlock `yaml:"proxy"`
+}
+
+type proxyBlock struct {
+	From       []string `yaml:"from"`
+	UserHeader string   `yaml:"user_header"`
+	Operators  []string `yaml:"operators"`
 }
 
 type legacy struct {

@@ -43,3 +43,12 @@ func (f *Filter) Asked(ctx context.Context, s *Store) ([]Asked, error) {
 		{wantedStatus, []any{uuids(found)}},
 	}, err
 }
+
+// ReadPlace reads a place in a list, and writes it again.
+func ReadPlace(token string) (string, error) {
+	p, err := parsePlace(token)
+	return p.String(), err
+}
+
+// DepthQuery is what Depth asks.
+const DepthQuery = depth

@@ -1,3 +1,2 @@
-// Package web shows orders in the browser and as JSON, and answers health
-// checks. It only reads.
+// Package web shows orders in the browser and as JSON. It only reads.
 package web

@@ -11,7 +11,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"strings"
 	"time"
 
 	"biomero-importer/agent/order"
@@ -48,22 +47,18 @@ func class(s order.Stage) string {
 }
 
 type server struct {
-	orders  Orders
-	trouble func() string
-	log     *slog.Logger
+	orders Orders
+	log    *slog.Logger
 }
 
-// Handler answers GET / and /orders/UUID (pages), /api/orders and /api/orders/UUID (JSON), and
-// /healthz (200 when the database answers, else 503). trouble says what else the service
-// waits for, if anything: /healthz tells it, and nobody is to restart the service for it.
-func Handler(orders Orders, trouble func() string, log *slog.Logger) http.Handler {
-	s := &server{orders: orders, trouble: trouble, log: log}
+// Handler answers GET / and /orders/UUID (pages), and /api/orders and /api/orders/UUID (JSON).
+func Handler(orders Orders, log *slog.Logger) http.Handler {
+	s := &server{orders: orders, log: log}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", s.page)
 	mux.HandleFunc("GET /orders/{uuid}", s.order)
 	mux.HandleFunc("GET /api/orders", s.list)
 	mux.HandleFunc("GET /api/orders/{uuid}", s.one)
-	mux.HandleFunc("GET /healthz", s.health)
 	return guard(mux)
 }
 
@@ -111,20 +106,6 @@ func (s *server) one(w http.ResponseWriter, r *http.Request) {
 	s.reply(w, r, found, err)
 }
 
-func (s *server) health(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(r.Context(), 3*time.Second)
-	defer cancel()
-	if _, err := s.orders.Recent(ctx, 1); err != nil {
-		http.Error(w, "The database does not answer.", http.StatusServiceUnavailable)
-		return
-	}
-	text := "ok\n"
-	if trouble := s.trouble(); trouble != "" {
-		text += "waiting: " + trouble + "\n"
-	}
-	_, _ = w.Write([]byte(text))
-}
-
 func (s *server) reply(w http.ResponseWriter, r *http.Request, value any, err error) {
 	if err != nil {
 		s.fail(w, r, err)
@@ -148,27 +129,8 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	http.Error(w, "The orders cannot be read now; the log says why.", http.StatusServiceUnavailable)
 }
 
-// Local answers only requests that name this machine, so that no page of
-// another site can read orders through a name of its own that points here.
-func Local(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		host := r.Host
-		if name, _, err := net.SplitHostPort(host); err == nil {
-			host = name
-		}
-		if ip := net.ParseIP(strings.Trim(host, "[]")); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-			http.Error(w, "This page is for this machine: ask for localhost.", http.StatusMisdirectedRequest)
-			return
-		}
-		next.ServeHTTP(w, r)
-	})
-}
-
-// Serve answers on listener until ctx ends. On a loopback address it is Local.
+// Serve answers on listener until ctx ends. Who may ask is for the handler to say.
 func Serve(ctx context.Context, listener net.Listener, handler http.Handler) error {
-	if a, ok := listener.Addr().(*net.TCPAddr); ok && a.IP.IsLoopback() {
-		handler = Local(handler)
-	}
 	srv := &http.Server{
 		Handler: handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 10 * time.Second,
 		WriteTimeout: time.Minute, IdleTimeout: time.Minute,

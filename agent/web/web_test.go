@@ -22,9 +22,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // orders is a list of one order, or an error.
 type orders struct {
-	trouble string
-	one     tracking.Status
-	err     error
+	one tracking.Status
+	err error
 }
 
 func (o orders) Recent(context.Context, int) ([]tracking.Status, error) {
@@ -41,7 +40,7 @@ func (o orders) Show(_ context.Context, uuid string) (*tracking.Status, error) {
 func get(t *testing.T, o orders, path string) *httptest.ResponseRecorder {
 	t.Helper()
 	w := httptest.NewRecorder()
-	web.Handler(o, func() string { return o.trouble }, slog.New(slog.DiscardHandler)).ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+	web.Handler(o, slog.New(slog.DiscardHandler)).ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
 	return w
 }
 
@@ -88,26 +87,14 @@ func TestAPI(t *testing.T) {
 	require.Equal(t, http.StatusNotFound, get(t, hostile, "/elsewhere").Code)
 }
 
-func TestHealth_followsTheDatabase(t *testing.T) {
+func TestPages_ofADatabaseThatIsAway(t *testing.T) {
 	t.Parallel()
-	require.Equal(t, http.StatusOK, get(t, hostile, "/healthz").Code)
 	down := orders{err: errors.New("postgres://ada:hunter2@db is down")}
-	for _, path := range []string{"/healthz", "/", "/api/orders", "/api/orders/u1"} {
+	for _, path := range []string{"/", "/api/orders", "/api/orders/u1"} {
 		r := get(t, down, path)
 		require.Equal(t, http.StatusServiceUnavailable, r.Code, path)
 		require.NotContains(t, r.Body.String(), "hunter2", path)
 	}
-}
-
-// What the service waits for is told, and is no reason to restart it.
-func TestHealth_tellsOfTrouble(t *testing.T) {
-	t.Parallel()
-	require.Equal(t, "ok\n", get(t, hostile, "/healthz").Body.String())
-	waiting := hostile
-	waiting.trouble = "OMERO is not available."
-	r := get(t, waiting, "/healthz")
-	require.Equal(t, http.StatusOK, r.Code)
-	require.Equal(t, "ok\nwaiting: OMERO is not available.\n", r.Body.String())
 }
 
 func TestServe_endsWithItsContext(t *testing.T) {
@@ -117,21 +104,13 @@ func TestServe_endsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() {
-		done <- web.Serve(ctx, listener, web.Handler(hostile, func() string { return "" }, slog.New(slog.DiscardHandler)))
+		done <- web.Serve(ctx, listener, web.Handler(hostile, slog.New(slog.DiscardHandler)))
 	}()
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	r, err := client.Get("http://" + listener.Addr().String() + "/healthz")
+	r, err := client.Get("http://" + listener.Addr().String() + "/api/orders")
 	require.NoError(t, err)
 	require.NoError(t, r.Body.Close())
 	require.Equal(t, http.StatusOK, r.StatusCode)
-
-	stranger, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+listener.Addr().String()+"/", nil)
-	require.NoError(t, err)
-	stranger.Host = "evil.example"
-	r, err = client.Do(stranger)
-	require.NoError(t, err)
-	require.NoError(t, r.Body.Close())
-	require.Equal(t, http.StatusMisdirectedRequest, r.StatusCode)
 
 	idle, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", listener.Addr().String())
 	require.NoError(t, err)
