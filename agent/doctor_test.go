@@ -183,6 +183,9 @@ func TestDoctor_saysWhatIsWrong(t *testing.T) {
 		"a watched folder": {func(s *site) {
 			s.configure("  - path: " + s.path("data", "away") + "\n")
 		}, "watch", 2},
+		"podman": {func(s *site) {
+			s.configure("podman: {socket: " + s.path("podman.sock") + "}\n")
+		}, "podman", 4},
 		"nothing yet": {func(s *site) {
 			s.url = "embedded"
 			s.configure("")

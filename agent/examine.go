@@ -192,6 +192,8 @@ func (c *checkup) podman(ctx context.Context, p *config.Podman) {
 	switch {
 	case errors.Is(err, preprocess.ErrUnavailable) && p.Socket == "":
 		c.put(doctor.Well("podman", "none answers: orders that ask for preprocessing wait for it"))
+	case errors.Is(err, preprocess.ErrUnavailable):
+		c.put(doctor.Of("podman", "", &order.Error{Class: order.Busy, Reason: err.Error(), Err: err}, start))
 	case err != nil:
 		c.put(doctor.Of("podman", "", err, start))
 	case len(status.Missing) == 0:

@@ -53,6 +53,11 @@
 // that looking in takes no lock and waits for no filesystem: see [Watcher.State],
 // [Watcher.Settling] and [Watcher.Stuck]. An [Observer] is told of what is counted.
 //
+// # Explaining
+//
+// Explain, Survey and Reaches say what a watcher makes of paths, by the same rules and
+// without one that runs: how long a drop has been left alone, they judge by its times.
+//
 // # Flow
 //
 // Each root, the literal prefix of rules, has a loop, which is one goroutine that
