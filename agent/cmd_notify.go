@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"biomero-importer/agent/config"
+	"biomero-importer/agent/doctor"
 	"biomero-importer/agent/notify"
 	"biomero-importer/agent/order"
 	"biomero-importer/agent/tracking"
@@ -155,6 +156,6 @@ func (c *checkup) notified(ctx context.Context, settings *config.Config) {
 	}
 	if !errors.Is(err, notify.ErrNoMail) {
 		s := &settings.Notify.SMTP
-		c.add("notify.smtp", fmt.Sprintf("%s answers at port %d", s.Host, s.Port), err)
+		c.put(doctor.Of("notify.smtp", fmt.Sprintf("%s answers at port %d", s.Host, s.Port), err, "Check the block notify.smtp, and that the mail server lets this machine in."))
 	}
 }

@@ -7,12 +7,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"math"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -20,14 +17,15 @@ import (
 	"biomero-importer/agent/config"
 	"biomero-importer/agent/order"
 	"biomero-importer/agent/submit"
+	"biomero-importer/agent/terminal"
 	"biomero-importer/agent/tracking"
 	"biomero-importer/importer"
 )
 
 func (a *app) orderCommand() *cobra.Command {
-	c := &cobra.Command{Use: "order", Short: "Place, list, show, retry and cancel orders; pause and resume them"}
+	c := &cobra.Command{Use: "order", Short: "Place, list, show, follow, retry and cancel orders; pause and resume them"}
 	groupOnly(c)
-	c.AddCommand(a.submitCommand(), a.listCommand(), a.showCommand(), a.retryCommand(), a.cancelCommand(), a.pauseCommand(), a.resumeCommand())
+	c.AddCommand(a.submitCommand(), a.listCommand(), a.showCommand(), a.watchCommand(), a.retryCommand(), a.cancelCommand(), a.pauseCommand(), a.resumeCommand())
 	return c
 }
 
@@ -185,101 +183,10 @@ func (o submitOptions) order(paths []string) (order.Order, error) {
 	}, nil
 }
 
-func (a *app) listCommand() *cobra.Command {
-	limit := 50
-	var asJSON bool
-	c := &cobra.Command{
-		Use:     "list",
-		Short:   "List the newest orders",
-		Example: `  biomero-importer order list --json | jq '.[] | select(.stage == "Import Failed")'`,
-		Args:    arguments(cobra.NoArgs),
-		RunE: func(c *cobra.Command, _ []string) error {
-			return a.withStore(c.Context(), func(ctx context.Context, s *tracking.Store) error {
-				list, err := s.Recent(ctx, limit)
-				if err != nil {
-					return err
-				}
-				if asJSON {
-					return writeJSON(a.out, list)
-				}
-				return writeOrders(a.out, list)
-			})
-		},
-	}
-	c.Flags().VarP(&number{&limit, 1, math.MaxInt32}, "limit", "n", "how many at most")
-	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	return c
-}
-
-func (a *app) showCommand() *cobra.Command {
-	var asJSON bool
-	c := &cobra.Command{
-		Use:   "show UUID",
-		Short: "Show one order with its files",
-		Args:  arguments(cobra.ExactArgs(1)),
-		RunE: func(c *cobra.Command, args []string) error {
-			return a.withStore(c.Context(), func(ctx context.Context, s *tracking.Store) error {
-				found, err := s.Show(ctx, args[0])
-				if err != nil {
-					return err
-				}
-				if asJSON {
-					return writeJSON(a.out, found)
-				}
-				return writeOrder(a.out, found)
-			})
-		},
-	}
-	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	return c
-}
-
 func writeJSON(w io.Writer, value any) error {
 	enc := json.NewEncoder(w)
 	enc.SetIndent("", "  ")
 	return enc.Encode(value)
-}
-
-func writeOrders(w io.Writer, list []tracking.Status) error {
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(table, "CHANGED\tSTAGE\tUSER\tDESTINATION\tFILES\tORDER")
-	for i := range list {
-		s := &list[i]
-		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s %s\t%s\t%s\n", clock(s.Changed), s.Stage, printable(s.User),
-			printable(s.DestinationType), printable(s.DestinationID), printable(names(s.FileNames)), printable(s.UUID))
-	}
-	return table.Flush()
-}
-
-func writeOrder(w io.Writer, s *tracking.Status) error {
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	for _, line := range [][2]string{
-		{"order", s.UUID},
-		{"stage", string(s.Stage)},
-		{"reason", s.Description},
-		{"waits", s.Waits},
-		{"user", s.User + " (" + s.Group + ")"},
-		{"destination", s.DestinationType + " " + s.DestinationID},
-		{"priority", strconv.Itoa(s.Priority)},
-		{"attempt", strconv.Itoa(s.Attempt)},
-		{"queued", clock(s.Queued)},
-		{"started", clock(s.Started)},
-		{"ended", clock(s.Ended)},
-	} {
-		if line[1] != "" {
-			_, _ = fmt.Fprintf(table, "%s\t%s\n", line[0], printable(line[1]))
-		}
-	}
-	for _, c := range s.Conversions {
-		_, _ = fmt.Fprintf(table, "converted\tfile %d by %s (%s)\n", c.Ordinal, printable(c.Image), printable(c.Digest))
-	}
-	for _, f := range s.Files {
-		_, _ = fmt.Fprintf(table, "%s\t%s  %s\n", f.State, printable(f.Path), printable(f.Reason))
-	}
-	for _, line := range s.Output {
-		_, _ = fmt.Fprintf(table, "output\t%s\n", printable(line))
-	}
-	return table.Flush()
 }
 
 func clock(t *time.Time) string {
@@ -299,11 +206,4 @@ func names(text string) string {
 }
 
 // printable keeps what strangers wrote from steering the terminal.
-func printable(text string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r >= 0x7f && r < 0xa0 {
-			return '?'
-		}
-		return r
-	}, text)
-}
+func printable(text string) string { return terminal.Printable(text) }

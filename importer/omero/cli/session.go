@@ -87,6 +87,14 @@ func (c *CLI) Ping(ctx context.Context, dir string) error {
 	return c.Logout(ctx, dir)
 }
 
+// Sudo makes sure that the importer's own account may act for others.
+func (c *CLI) Sudo(ctx context.Context, dir string) error {
+	if err := c.login(ctx, dir, "-u", c.config.User, "--sudo", c.config.User); err != nil {
+		return err
+	}
+	return c.Logout(ctx, dir)
+}
+
 // Groups are the names of a user's groups, asked for by the importer's own account, and
 // whether there is such a user.
 func (c *CLI) Groups(ctx context.Context, dir, user string) (groups []string, known bool, err error) {
