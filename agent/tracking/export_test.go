@@ -3,6 +3,7 @@ package tracking
 import (
 	"context"
 	"log/slog"
+	"slices"
 
 	"biomero-importer/importer/repository"
 )
@@ -20,4 +21,25 @@ func (s *Store) RecordLot(ctx context.Context, imports []repository.Import) ([][
 // Files are the rows of an order's files.
 func (s *Store) Files(ctx context.Context, uuid string) ([]File, error) {
 	return queryFiles(ctx, s.pool, uuid)
+}
+
+// Asked is a query that a page of a list takes.
+type Asked struct {
+	SQL  string
+	Args []any
+}
+
+// Asked are the queries of the first look at a filter's orders.
+func (f *Filter) Asked(ctx context.Context, s *Store) ([]Asked, error) {
+	after, err := parsePlace(f.After)
+	if err != nil {
+		return nil, err
+	}
+	n := max(f.Limit+1, smallestLook)
+	sql, args := f.candidates()
+	found, err := s.places(ctx, sql, after, n, args)
+	return []Asked{
+		{sql, slices.Concat([]any{after.at, after.uuid, n}, args)},
+		{wantedStatus, []any{uuids(found)}},
+	}, err
 }

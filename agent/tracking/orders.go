@@ -44,25 +44,6 @@ func scanStatus(row pgx.CollectableRow) (st Status, err error) {
 	return st, err
 }
 
-// Recent returns the orders that were last waited for or worked on, newest
-// first, without their files. Its cost does not grow with the history.
-func (s *Store) Recent(ctx context.Context, limit int) ([]Status, error) {
-	rows, err := s.pool.Query(ctx, `
-		WITH wanted AS (
-			(SELECT uuid FROM importer.orders ORDER BY queued_at DESC LIMIT $1)
-			UNION
-			(SELECT uuid FROM (SELECT uuid FROM importer.inbox ORDER BY id DESC LIMIT $1) newest)
-		)`+statusOf+` LIMIT $1`, limit)
-	if err != nil {
-		return nil, fmt.Errorf("listing orders: %w", err)
-	}
-	found, err := pgx.CollectRows(rows, scanStatus)
-	if err != nil {
-		return nil, fmt.Errorf("listing orders: %w", err)
-	}
-	return found, nil
-}
-
 // Show returns one order with its files. An unknown uuid is an Invalid error.
 func (s *Store) Show(ctx context.Context, uuid string) (*Status, error) {
 	if uuid != text(uuid) {

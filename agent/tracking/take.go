@@ -60,21 +60,23 @@ WITH picked AS (
            (SELECT min(i.placed_at) FROM importer.inbox i WHERE i.uuid = w.uuid) AS placed_at
     FROM (SELECT uuid, min(id) AS first, min(rank) AS rank, min(turn) AS turn, min(nth) AS nth, bool_or(held) AS held FROM picked GROUP BY uuid) w
 ), placed AS MATERIALIZED (
-    SELECT w.*, d.destination, $2 = 0 OR d.takes IS NOT TRUE
+    SELECT w.*, d.destination, d.group_name, d.user_name, $2 = 0 OR d.takes IS NOT TRUE
            OR row_number() OVER (PARTITION BY d.destination, d.takes ORDER BY w.rank, w.held DESC, w.turn, w.nth)
               + coalesce((SELECT n FROM working WHERE destination = d.destination), 0) <= $2 AS fits
     FROM wanted w
     LEFT JOIN LATERAL (
         SELECT importer.destination_of(p.destination_type, p.destination_id) AS destination,
+               left(p.group_name, 100) AS group_name, left(p.user_name, 100) AS user_name,
                NOT EXISTS (SELECT FROM importer.orders o WHERE $2 > 0 AND o.uuid = w.uuid AND o.state IN ('queued', 'running')) AS takes
         FROM public.imports p WHERE p.id = w.import_id LIMIT 1) d ON true
 ), o AS (
-    INSERT INTO importer.orders AS o (uuid, import_id, destination, attempt, state, agent, run, queued_at, round)
-    SELECT uuid, import_id, destination, 1, 'running', $3, 1, placed_at,
+    INSERT INTO importer.orders AS o (uuid, import_id, destination, group_name, user_name, attempt, state, agent, run, queued_at, round)
+    SELECT uuid, import_id, destination, group_name, user_name, 1, 'running', $3, 1, placed_at,
            coalesce((SELECT max(f.round) FROM importer.repository_filesets f WHERE f.order_uuid = placed.uuid), 0) -- of one that was forgotten
     FROM placed
     WHERE import_id IS NOT NULL AND fits ORDER BY uuid
     ON CONFLICT (uuid) DO UPDATE SET import_id = excluded.import_id, destination = excluded.destination,
+        group_name = excluded.group_name, user_name = excluded.user_name,
         attempt = o.attempt + 1, state = 'running', agent = $3, run = o.run + 1, begun = false,
         tries = 0, crashes = 0, cancelled = false, reason = '', due_at = NULL, queued_at = excluded.queued_at, started_at = NULL, ended_at = NULL
         WHERE o.state IN ('completed', 'failed')
