@@ -204,10 +204,14 @@ func (s *service) run(ctx context.Context, abort <-chan struct{}, ready func(run
 		first.Go(fail("watching", func() error { return s.watch(all) }))
 		reporting.Go(fail("reporting", func() error { return reporter.Run(last) }))
 	}
+	reporting.Go(func() error {
+		s.present(last)
+		return nil
+	})
 	page := ""
 	if s.listen != nil {
 		page = "http://" + s.listen.Addr().String() + "/"
-		reporting.Go(fail("the status page", func() error { return web.Serve(last, s.listen, web.Handler(s.store, trouble(s.images), s.log)) }))
+		reporting.Go(fail("the status page", func() error { return web.Serve(last, s.listen, s.statusPage()) }))
 	}
 	if has(s.config, config.Work) {
 		first.Go(fail("carrying out orders", func() error { return s.work(all, abort) }))

@@ -1,0 +1,53 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"time"
+
+	"biomero-importer/agent/config"
+	"biomero-importer/agent/tracking"
+	"biomero-importer/agent/web"
+)
+
+// statusPage is what the agent answers browsers with.
+func (s *service) statusPage() http.Handler {
+	o := web.Options{Trouble: trouble(s.images), Share: s.share, Logs: s.config.OrderLogs(), Log: s.log}
+	if s.config.Backend == config.OMERO {
+		o.Images = s.config.OMERO.WebURL
+	}
+	return web.Handler(s.store, o)
+}
+
+// present says now and then that this agent is there, until ctx ends.
+func (s *service) present(ctx context.Context) {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "agent"
+	}
+	name := fmt.Sprintf("%.60s-%d", host, os.Getpid())
+	roles := make([]string, len(s.config.Roles))
+	for i, r := range s.config.Roles {
+		roles[i] = string(r)
+	}
+	ticker := time.NewTicker(tracking.PresenceEvery)
+	defer ticker.Stop()
+	for {
+		if err := s.store.Present(ctx, name, roles, version); err != nil && ctx.Err() == nil {
+			s.log.DebugContext(ctx, "the agent cannot say that it is there", slog.Any("error", err))
+		}
+		select {
+		case <-ctx.Done():
+			bound, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+			defer cancel()
+			if err := s.store.Leave(bound, name); err != nil {
+				s.log.DebugContext(bound, "the agent cannot say that it stops", slog.Any("error", err))
+			}
+			return
+		case <-ticker.C:
+		}
+	}
+}
