@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"path/filepath"
 	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
+	"biomero-importer/agent/access"
 	"biomero-importer/agent/config"
 	"biomero-importer/agent/engine"
 	"biomero-importer/agent/logging"
@@ -211,7 +213,7 @@ func (s *service) run(ctx context.Context, abort <-chan struct{}, ready func(run
 	page := ""
 	if s.listen != nil {
 		page = "http://" + s.listen.Addr().String() + "/"
-		reporting.Go(fail("the status page", func() error { return web.Serve(last, s.listen, s.statusPage()) }))
+		reporting.Go(fail("the status page", func() error { return web.Serve(last, s.listen, s.handler()) }))
 	}
 	if has(s.config, config.Work) {
 		first.Go(fail("carrying out orders", func() error { return s.work(all, abort) }))
@@ -231,6 +233,15 @@ func (s *service) run(ctx context.Context, abort <-chan struct{}, ready func(run
 		s.log.InfoContext(ctx, "stopped")
 	}
 	return err
+}
+
+// handler answers all requests over HTTP.
+func (s *service) handler() http.Handler {
+	at, ok := s.listen.Addr().(*net.TCPAddr)
+	guard := access.New(access.Config{Loopback: ok && at.IP.IsLoopback(), Auth: s.config.Web.Auth})
+	mux := http.NewServeMux()
+	mux.Handle("/", s.statusPage())
+	return guard.Wrap(mux)
 }
 
 // pruneEvery is the time between two looks for what is older than retention.

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"log/slog"
 	"maps"
-	"net"
 	"net/url"
 	"path"
 	"path/filepath"
@@ -45,7 +44,7 @@ func (f *file) config(src *source) (*Config, error) {
 		},
 	}
 	for _, step := range []func(*source, *Config) error{
-		f.folders, f.bounds, f.logLevel, f.database, f.roles, f.backend, f.legacyFolder, f.converters, f.ignore, f.rules,
+		f.folders, f.bounds, f.logLevel, f.database, f.roles, f.backend, f.legacyFolder, f.converters, f.web, f.ignore, f.rules,
 	} {
 		if err := step(src, c); err != nil {
 			return nil, err
@@ -138,16 +137,6 @@ func (f *file) bounds(src *source, c *Config) error {
 	}
 	if strings.TrimSpace(c.Import.Namespace) == "" {
 		return src.bad("annotation_namespace", "is empty: clients find annotations by it")
-	}
-	if c.Web.Listen == "" {
-		return nil
-	}
-	_, number, err := net.SplitHostPort(c.Web.Listen)
-	if err == nil {
-		_, err = strconv.ParseUint(number, 10, 16)
-	}
-	if err != nil {
-		return src.bad("web.listen", "is %s: give an address and a port such as 127.0.0.1:8080, or \"\" for no page", quote(c.Web.Listen))
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package config
 
 import (
 	"log/slog"
+	"net/netip"
 	"path/filepath"
 	"time"
 )
@@ -124,7 +125,28 @@ type Legacy struct {
 }
 
 // WebPage is the status page.
-type WebPage struct{ Listen string }
+type WebPage struct {
+	Listen string
+	Auth   WebAuth
+}
+
+// WebAuth is who may read the page and act through it.
+type WebAuth struct {
+	ViewerToken, OperatorToken Secret // empty for none
+	Proxy                      WebProxy
+}
+
+// Any reports whether anybody is named.
+func (a *WebAuth) Any() bool {
+	return a.ViewerToken != "" || a.OperatorToken != "" || len(a.Proxy.From) > 0
+}
+
+// WebProxy is a proxy that is trusted to say who asks.
+type WebProxy struct {
+	From       []netip.Prefix // its addresses; none for no such proxy
+	UserHeader string
+	Operators  []string // users that may act; others may read
+}
 
 // OrderLogs is the folder of the orders' own logs: beside the service's log.
 func (c *Config) OrderLogs() string {

@@ -3,6 +3,7 @@ package config_test
 import (
 	"encoding/json"
 	"log/slog"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -144,6 +145,31 @@ func TestLoad_takesEveryKey(t *testing.T) {
 	require.True(t, c.Rules[1].AllowAnyUser)
 	require.Equal(t, config.Reimport, r.OnChange)
 	require.Equal(t, config.Flag, c.Rules[1].OnChange)
+}
+
+func TestLoad_ofWhoMaySeeThePage(t *testing.T) {
+	t.Parallel()
+	c := load(t, write(t, `web:
+  listen: 0.0.0.0:8080
+  auth:
+    viewer_token: hunter2hunter2hunter2
+    proxy: {from: [10.0.0.2, 10.1.2.3/16, '::1'], user_header: Remote-User, operators: [ada, 007]}
+`), "WEB_OPERATOR_TOKEN=hunter3hunter3hunter3")
+	require.Equal(t, config.WebAuth{
+		ViewerToken: "hunter2hunter2hunter2", OperatorToken: "hunter3hunter3hunter3",
+		Proxy: config.WebProxy{
+			From:       []netip.Prefix{netip.MustParsePrefix("10.0.0.2/32"), netip.MustParsePrefix("10.1.0.0/16"), netip.MustParsePrefix("::1/128")},
+			UserHeader: "Remote-User", Operators: []string{"ada", "007"},
+		},
+	}, c.Web.Auth)
+	require.True(t, c.Web.Auth.Any())
+	require.Empty(t, c.Warnings)
+	require.Len(t, load(t, write(t, "web: {listen: 0.0.0.0:8080}")).Warnings, 1)
+	for _, listen := range []string{"127.0.0.2:80", "localhost:80", "[::1]:80"} {
+		c := load(t, write(t, "web: {listen: '"+listen+"'}"))
+		require.Empty(t, c.Warnings)
+		require.False(t, c.Web.Auth.Any())
+	}
 }
 
 func TestLoad_takesLevelsInAnyCase(t *testing.T) {

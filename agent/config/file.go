@@ -65,7 +65,20 @@ type dirBlock struct {
 }
 
 type webBlock struct {
-	Listen string `yaml:"listen"`
+	Listen string    `yaml:"listen"`
+	Auth   authBlock `yaml:"auth"`
+}
+
+type authBlock struct {
+	ViewerToken   Secret     `yaml:"viewer_token"`
+	OperatorToken Secret     `yaml:"operator_token"`
+	Proxy         proxyBlock `yaml:"proxy"`
+}
+
+type proxyBlock struct {
+	From       []string `yaml:"from"`
+	UserHeader string   `yaml:"user_header"`
+	Operators  []string `yaml:"operators"`
 }
 
 type legacy struct {

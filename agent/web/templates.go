@@ -6,6 +6,8 @@ import (
 	"html/template"
 	"net/http"
 	"time"
+
+	"biomero-importer/agent/access"
 )
 
 //go:embed pages/*.html
@@ -35,8 +37,12 @@ type frame struct {
 	Nav     string // the address of the page, among those in the head
 	Mark    string // where its events go on from
 	Trouble string
+	Who     access.Identity
 	Page    any
 }
+
+// SignsOut reports whether who asks has signed in here, by a token.
+func (f frame) SignsOut() bool { return f.Who.Name == f.Who.Role.String() }
 
 // show answers with a page, or only with a part of it for a script that asks for that.
 func (s *server) show(w http.ResponseWriter, r *http.Request, name, part string, f frame, err error) {
@@ -46,7 +52,7 @@ func (s *server) show(w http.ResponseWriter, r *http.Request, name, part string,
 		code, sentence = s.fault(r, err)
 		name, part, f.Page = "fault", "", sentence
 	}
-	f.Trouble = s.Trouble()
+	f.Trouble, f.Who = s.Trouble(), access.From(r.Context())
 	if part == "" {
 		part = "base"
 	}
