@@ -6,18 +6,29 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"path/filepath"
 	"time"
 
 	"biomero-importer/agent/config"
+	"biomero-importer/agent/preview"
 	"biomero-importer/agent/tracking"
 	"biomero-importer/agent/web"
 )
 
+// previewBytes bounds the pictures that are kept of imported images.
+const previewBytes = 64 << 20
+
 // statusPage is what the agent answers browsers with.
-func (s *service) statusPage() http.Handler {
+func (s *service) statusPage(ctx context.Context) http.Handler {
 	o := web.Options{Trouble: trouble(s.images), Share: s.share, Logs: s.config.OrderLogs(), Log: s.log}
 	if s.config.Backend == config.OMERO {
 		o.Images = s.config.OMERO.WebURL
+	}
+	previews, err := preview.Open(filepath.Join(s.config.StateDir, "previews"), previewBytes, s.share)
+	if err != nil {
+		s.log.WarnContext(ctx, "there are no previews", slog.Any("error", err))
+	} else {
+		o.Previews = previews
 	}
 	return web.Handler(s.store, o)
 }

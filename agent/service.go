@@ -213,7 +213,7 @@ func (s *service) run(ctx context.Context, abort <-chan struct{}, ready func(run
 	page := ""
 	if s.listen != nil {
 		page = "http://" + s.listen.Addr().String() + "/"
-		reporting.Go(fail("the status page", func() error { return web.Serve(last, s.listen, s.handler()) }))
+		reporting.Go(fail("the status page", func() error { return web.Serve(last, s.listen, s.handler(last)) }))
 	}
 	if has(s.config, config.Work) {
 		first.Go(fail("carrying out orders", func() error { return s.work(all, abort) }))
@@ -236,11 +236,11 @@ func (s *service) run(ctx context.Context, abort <-chan struct{}, ready func(run
 }
 
 // handler answers all requests over HTTP.
-func (s *service) handler() http.Handler {
+func (s *service) handler(ctx context.Context) http.Handler {
 	at, ok := s.listen.Addr().(*net.TCPAddr)
 	guard := access.New(access.Config{Loopback: ok && at.IP.IsLoopback(), Auth: s.config.Web.Auth})
 	mux := http.NewServeMux()
-	mux.Handle("/", s.statusPage())
+	mux.Handle("/", s.statusPage(ctx))
 	return guard.Wrap(mux)
 }
 

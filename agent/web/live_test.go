@@ -1,7 +1,10 @@
 package web_test
 
 import (
+	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -10,8 +13,11 @@ import (
 	"github.com/chromedp/chromedp/kb"
 	"github.com/stretchr/testify/require"
 
+	"biomero-importer/agent/preview"
+	"biomero-importer/agent/sample"
 	"biomero-importer/agent/tracking"
 	"biomero-importer/agent/web"
+	"biomero-importer/importer"
 )
 
 // maxWeight is what a first visit may transfer, in bytes.
@@ -29,6 +35,7 @@ func TestBrowser(t *testing.T) {
 		"phone":                  phone,
 		"accessible, also dark":  accessible,
 		"light":                  light,
+		"previews":               previews,
 		"charts":                 chartsAreDrawn,
 		"events after a restart": eventsAfterARestart,
 	} {
@@ -80,6 +87,28 @@ func orderIsLive(s site, open func(web.Options) *tab) {
 	s.end(works, "The file is empty.")
 	p.sees("1 imported, 1 failed")
 	require.Equal(s.t, "https://omero.example.org/webclient/?show=image-100", p.text("document.querySelector('.links a').href"))
+}
+
+func previews(s site, open func(web.Options) *tab) {
+	dir := s.t.TempDir()
+	share, err := importer.OpenShare(dir)
+	require.NoError(s.t, err)
+	s.t.Cleanup(func() { require.NoError(s.t, share.Close()) })
+	maker, err := preview.Open(s.t.TempDir(), 1<<20, share)
+	require.NoError(s.t, err)
+	stack := sample.Stack{Name: "cells", Width: 300, Height: 200, Planes: 3, Channels: 2, Seed: 7}
+	require.NoError(s.t, sample.WriteTIFF(filepath.Join(dir, "a.ome.tif"), stack))
+	require.NoError(s.t, sample.WriteOMEZarr(filepath.Join(dir, "b.zarr"), stack))
+	require.NoError(s.t, os.WriteFile(filepath.Join(dir, "c.tif"), []byte("no image"), 0o600))
+	id := s.ended("Demo", "ada", "It is empty.", filepath.Join(dir, "a.ome.tif"), filepath.Join(dir, "b.zarr"), filepath.Join(dir, "c.tif"), "/data/d.czi", "/data/e.tif")
+	p := open(web.Options{Previews: maker})
+	p.open("/orders/" + id)
+	p.run("document.querySelectorAll('img').forEach(i => i.scrollIntoView())")
+	p.wait("[...document.querySelectorAll('img')].every(i => i.complete)")
+	// Of what was imported and may have one; the third says that there is none.
+	require.Equal(s.t, "192 150 96", p.text("[...document.querySelectorAll('img')].map(i => i.naturalWidth).join(' ')"))
+	r := s.page(web.Options{Previews: maker}, "/orders/"+id+"/preview/4")
+	require.Equal(s.t, http.StatusNotFound, r.Code)
 }
 
 func search(s site, open func(web.Options) *tab) {
