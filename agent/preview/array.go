@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -140,8 +141,8 @@ func (a *array) readV3(data []byte) error {
 		return errNone
 	}
 	var order binary.ByteOrder
-	for i := len(doc.Codecs) - 1; i >= 0; i-- { // the last packed is unpacked first
-		switch c := doc.Codecs[i]; c.Name {
+	for _, c := range slices.Backward(doc.Codecs) { // the last packed is unpacked first
+		switch c.Name {
 		case "bytes":
 			order = binary.LittleEndian
 			if c.Configuration.Endian == "big" {

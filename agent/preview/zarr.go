@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"path"
 	"strconv"
+	"strings"
 )
 
 const (
@@ -99,7 +100,7 @@ func findImage(from *source) (dir string, a attributes, err error) {
 		if a, err = readAttributes(from, dir); err != nil {
 			return "", a, err
 		}
-		part := ""
+		var part string
 		switch {
 		case len(a.Multiscales) > 0:
 			return dir, a, nil
@@ -145,20 +146,19 @@ func drawLevel(level *array, a *attributes) (image.Image, error) {
 	if width > maxSide || height > maxSide {
 		return nil, errNone
 	}
-	names := "tczyx"[5-n:]
+	names := strings.Split("tczyx"[5-n:], "")
 	if axes := a.Multiscales[0].Axes; len(axes) == n {
-		names = ""
-		for _, axis := range axes {
-			names += (axis.Name + "?")[:1]
+		for i, axis := range axes {
+			names[i] = axis.Name
 		}
 	}
 	place := make([]int, n)
 	channel := -1
 	for i, name := range names[:n-2] {
 		switch name {
-		case 'z':
+		case "z":
 			place[i] = level.shape[i] / 2
-		case 'c':
+		case "c":
 			channel = i
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/jackc/pgx/v5"
 
@@ -19,13 +20,19 @@ type FilePage struct {
 const (
 	fileColumns = `SELECT ordinal, path, state, reason, filesets, images, plates, target FROM importer.files`
 	filesFrom   = fileColumns + ` WHERE order_uuid = $1 AND ordinal >= $2 ORDER BY ordinal LIMIT $3`
-	stateFrom   = fileColumns + ` WHERE order_uuid = $1 AND ordinal >= $2 AND state = $4 ORDER BY ordinal LIMIT $3`
+	stateFrom   = fileColumns + ` WHERE order_uuid = $1 AND ordinal >= $2 AND ordinal < $2 + $5 AND state = $4 ORDER BY ordinal LIMIT $3`
+	anyFrom     = `SELECT EXISTS (SELECT FROM importer.files WHERE order_uuid = $1 AND ordinal >= $2)`
 )
 
+// MaxFilesLooked is how many files of an order are looked at for those in a state, or
+// counted.
+const MaxFilesLooked = 10_000
+
 // FilePage returns up to limit of an order's files from a place on: those in a state, or
-// with "" all, also the pending ones.
+// with "" all, also the pending ones. Of those in a state it looks at no more than
+// MaxFilesLooked files, so that a page may hold none and still be followed by another.
 func (s *Store) FilePage(ctx context.Context, uuid string, state FileState, from, limit int) (FilePage, error) {
-	from = max(from, 0)
+	from = min(max(from, 0), math.MaxInt32-2*MaxFilesLooked)
 	page, err := s.recordedFiles(ctx, uuid, state, from, limit)
 	if err == nil && state == "" {
 		err = s.addPending(ctx, uuid, from, limit, &page)
@@ -39,7 +46,7 @@ func (s *Store) FilePage(ctx context.Context, uuid string, state FileState, from
 func (s *Store) recordedFiles(ctx context.Context, uuid string, state FileState, from, limit int) (page FilePage, err error) {
 	sql, args := filesFrom, []any{text(uuid), from, limit + 1}
 	if state != "" {
-		sql, args = stateFrom, append(args, state)
+		sql, args = stateFrom, append(args, state, MaxFilesLooked)
 	}
 	rows, err := s.pool.Query(ctx, sql, args...)
 	if err != nil {
@@ -51,6 +58,13 @@ func (s *Store) recordedFiles(ctx context.Context, uuid string, state FileState,
 	if err == nil && len(page.Files) > limit {
 		page.Next = page.Files[limit].Ordinal
 		page.Files = page.Files[:limit]
+		return page, nil
+	}
+	if err == nil && state != "" {
+		var more bool
+		if err = s.pool.QueryRow(ctx, anyFrom, text(uuid), from+MaxFilesLooked).Scan(&more); more {
+			page.Next = from + MaxFilesLooked
+		}
 	}
 	return page, err
 }
@@ -113,11 +127,13 @@ func (s *Store) File(ctx context.Context, uuid string, ordinal int) (f File, err
 }
 
 const tallyFiles = `
-SELECT count(*) FILTER (WHERE state = 'imported'), count(*) FILTER (WHERE state = 'failed') FROM importer.files WHERE order_uuid = $1`
+SELECT count(*) FILTER (WHERE state = 'imported'), count(*) FILTER (WHERE state = 'failed')
+FROM (SELECT state FROM importer.files WHERE order_uuid = $1 ORDER BY ordinal LIMIT $2) f`
 
-// TallyFiles counts the files of an order that were imported and that failed.
+// TallyFiles counts the files of an order that were imported and that failed, among its
+// first MaxFilesLooked that are recorded.
 func (s *Store) TallyFiles(ctx context.Context, uuid string) (imported, failed int, err error) {
-	err = s.pool.QueryRow(ctx, tallyFiles, text(uuid)).Scan(&imported, &failed)
+	err = s.pool.QueryRow(ctx, tallyFiles, text(uuid), MaxFilesLooked).Scan(&imported, &failed)
 	if err != nil {
 		return 0, 0, fmt.Errorf("counting the files of order %s: %w", uuid, err)
 	}

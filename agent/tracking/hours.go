@@ -39,7 +39,9 @@ func (s *Store) Hour(ctx context.Context, from time.Time) (h Hour, err error) {
 	if err != nil {
 		return Hour{}, fmt.Errorf("counting what ended in an hour: %w", err)
 	}
-	seconds := func(s float64) time.Duration { return time.Duration(max(s, 0) * float64(time.Second)) }
+	seconds := func(s float64) time.Duration {
+		return time.Duration(max(s, 0) * float64(time.Second)).Round(time.Microsecond)
+	}
 	h.Wait, h.SlowWait, h.Run = seconds(wait), seconds(slow), seconds(run)
 	return h, nil
 }

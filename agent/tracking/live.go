@@ -14,10 +14,10 @@ WITH wanted AS (
     SELECT uuid FROM (
         (SELECT uuid FROM importer.orders WHERE attempt >= 0 AND state = 'running' ORDER BY coalesce(ended_at, queued_at) DESC LIMIT $3)
         UNION ALL
-        (SELECT uuid FROM importer.orders WHERE attempt >= 0 AND state = 'completed' AND coalesce(ended_at, queued_at) >= clock_timestamp() - $1::interval
+        (SELECT uuid FROM importer.orders WHERE attempt >= 0 AND state = 'completed' AND coalesce(ended_at, queued_at) >= now() - $1::interval
          ORDER BY coalesce(ended_at, queued_at) DESC LIMIT $3)
         UNION ALL
-        (SELECT uuid FROM importer.orders WHERE attempt >= 0 AND state = 'failed' AND coalesce(ended_at, queued_at) >= clock_timestamp() - $1::interval
+        (SELECT uuid FROM importer.orders WHERE attempt >= 0 AND state = 'failed' AND coalesce(ended_at, queued_at) >= now() - $1::interval
          ORDER BY coalesce(ended_at, queued_at) DESC LIMIT $3)
         UNION ALL
         (SELECT uuid FROM importer.inbox WHERE id > 0 ORDER BY placed_at DESC LIMIT $4)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -49,8 +50,8 @@ var stagesOf = map[string][]order.Stage{
 var timesOf = map[string]time.Duration{"hour": time.Hour, "day": 24 * time.Hour, "week": 7 * 24 * time.Hour}
 
 func choices(chosen string, pairs ...string) (list []choice) {
-	for i := 0; i < len(pairs); i += 2 {
-		list = append(list, choice{pairs[i], pairs[i+1], pairs[i] == chosen})
+	for pair := range slices.Chunk(pairs, 2) {
+		list = append(list, choice{pair[0], pair[1], pair[0] == chosen})
 	}
 	return list
 }

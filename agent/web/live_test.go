@@ -39,7 +39,7 @@ func TestBrowser(t *testing.T) {
 		"charts":                 chartsAreDrawn,
 		"events after a restart": eventsAfterARestart,
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(name, func(t *testing.T) { //nolint:tparallel // one browser for all
 			s := newSite(t)
 			test(s, func(o web.Options) *tab { return s.serve(chromium, o) })
 		})

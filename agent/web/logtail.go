@@ -116,8 +116,7 @@ func (s *server) readReceipt(manifest string) (string, error) {
 		return none, nil
 	}
 	path, info, err := s.Share.Resolve(order.ReceiptName(manifest))
-	if fault, ok := errors.AsType[*importer.Error](err); ok {
-		_ = fault
+	if _, ok := errors.AsType[*importer.Error](err); ok {
 		return none, nil
 	}
 	if err != nil {
@@ -125,7 +124,7 @@ func (s *server) readReceipt(manifest string) (string, error) {
 	}
 	rel, err := s.Share.Rel(path)
 	if err != nil || !info.Mode().IsRegular() {
-		return none, nil //nolint:nilerr // whatever it is, it is no receipt
+		return none, nil
 	}
 	f, err := s.Share.Root().OpenFile(rel, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {

@@ -23,6 +23,7 @@ type orderPage struct {
 	Steps      []tracking.Step // the last first
 	Imported   int
 	Failed     int
+	Counted    bool // these are all
 	States     []choice
 	Files      []fileRow
 	From       int
@@ -67,9 +68,8 @@ func (s *server) order(w http.ResponseWriter, r *http.Request) {
 		}
 		id := r.PathValue("uuid")
 		key := strings.Join([]string{"order", id, string(state), strconv.Itoa(from), f.Mark}, "\x00")
-		p, err, _ = s.reading.Do(key, func() (any, error) {
-			return s.readOrder(context.WithoutCancel(r.Context()), id, state, max(from, 0))
-		})
+		ctx := context.WithoutCancel(r.Context()) // others may wait for the same
+		p, err, _ = s.reading.Do(key, func() (any, error) { return s.readOrder(ctx, id, state, max(from, 0)) })
 	}
 	if shared, ok := p.(*orderPage); ok && err == nil {
 		mine := *shared
@@ -93,6 +93,7 @@ func (s *server) readOrder(ctx context.Context, id string, state tracking.FileSt
 	if p.Imported, p.Failed, err = s.orders.TallyFiles(ctx, id); err != nil {
 		return nil, err
 	}
+	p.Counted = p.Imported+p.Failed < tracking.MaxFilesLooked
 	if p.Converters, p.Output, err = s.orders.Converters(ctx, id); err != nil {
 		return nil, err
 	}
@@ -181,5 +182,5 @@ func (s *server) act(w http.ResponseWriter, r *http.Request, do func(ctx context
 			return
 		}
 	}
-	http.Redirect(w, r, orderPath(id), http.StatusSeeOther)
+	http.Redirect(w, r, orderPath(id), http.StatusSeeOther) //nolint:gosec // to a page of ours
 }

@@ -38,9 +38,8 @@ func (s *server) drops(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	// One look for all browsers that ask within a moment.
-	found, err, _ := s.reading.Do("unsettled", func() (any, error) {
-		return s.orders.Unsettled(context.WithoutCancel(r.Context()), unsettledShown)
-	})
+	ctx := context.WithoutCancel(r.Context())
+	found, err, _ := s.reading.Do("unsettled", func() (any, error) { return s.orders.Unsettled(ctx, unsettledShown) })
 	p.Unsettled, _ = found.([]tracking.Unsettled)
 	s.show(w, r, "drops", wanted(r, "settling"), frame{Nav: "/drops", Page: p}, err)
 }
@@ -52,8 +51,8 @@ type servicePage struct {
 }
 
 func (s *server) service(w http.ResponseWriter, r *http.Request) {
+	ctx := context.WithoutCancel(r.Context())
 	found, err, _ := s.reading.Do("service", func() (any, error) {
-		ctx := context.WithoutCancel(r.Context())
 		var p servicePage
 		var err error
 		if p.Agents, err = s.orders.Agents(ctx); err == nil {
