@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"strings"
@@ -77,23 +78,34 @@ func (r running) follow(t *testing.T, path string, header ...string) stream {
 	return stream{t, bufio.NewScanner(answer.Body), answer.Body.Close}
 }
 
-// until returns the names of events up to one whose line has a text, and the last id before.
-func (s stream) until(text string) (names []string, id string) {
+// place is the one that a page has its events go on from.
+func (r running) place(t *testing.T) string {
+	t.Helper()
+	answer, err := http.Get(r.url + "/")
+	require.NoError(t, err)
+	page, err := io.ReadAll(answer.Body)
+	require.NoError(t, err)
+	require.NoError(t, answer.Body.Close())
+	_, after, _ := strings.Cut(string(page), `sse-connect="/events?since=`)
+	place, _, ok := strings.Cut(after, `"`)
+	require.True(t, ok)
+	return place
+}
+
+// until returns the names of events up to a line that has a text.
+func (s stream) until(text string) (names []string) {
 	s.t.Helper()
 	for s.lines.Scan() {
 		line := s.lines.Text()
 		if name, ok := strings.CutPrefix(line, "event: "); ok {
 			names = append(names, name)
 		}
-		if last, ok := strings.CutPrefix(line, "id: "); ok {
-			id = last
-		}
 		if strings.Contains(line, text) {
-			return names, id
+			return names
 		}
 	}
 	require.Fail(s.t, "the stream ended", "%s: %v", text, s.lines.Err())
-	return nil, ""
+	return nil
 }
 
 // One look serves all browsers, and what is missed while one is away is told when it is back.
@@ -102,7 +114,7 @@ func TestEvents_ofOneLookForAll(t *testing.T) {
 	s := newSite(t)
 	store := &counting{Store: s.Store}
 	r := serve(t, store)
-	_, place := r.follow(t, "/events?since=").until("id: ")
+	place := r.place(t)
 	var browsers []stream
 	for range 20 {
 		browsers = append(browsers, r.follow(t, "/events?since="+place))
@@ -118,10 +130,10 @@ func TestEvents_ofOneLookForAll(t *testing.T) {
 	require.NoError(t, browsers[0].close())
 	s.place("Demo", "bob", "/data/second.tif")
 	browsers[1].until("second.tif")
-	names, _ := r.follow(t, "/events?since=elsewhere", "Last-Event-ID", place).until("second.tif")
+	names := r.follow(t, "/events?since=elsewhere", "Last-Event-ID", place).until("second.tif")
 	require.Contains(t, names, "new")
 	require.NotContains(t, names, "stale")
-	names, _ = r.follow(t, "/events?since=other-7").until("data: ")
+	names = r.follow(t, "/events?since=other-7").until("data: ")
 	require.Equal(t, []string{"stale"}, names)
 }
 
@@ -130,21 +142,21 @@ func TestEvents_areOnlyWhatChanged(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	r := serve(t, s.Store)
-	_, place := r.follow(t, "/events?since=").until("id: ")
+	place := r.place(t)
 	all := r.follow(t, "/events?since="+place)
 	id := s.place("Demo", "ada", "/data/a.tif")
-	names, _ := all.until("a.tif")
+	names := all.until("a.tif")
 	own := names[len(names)-1]
 	s.place("Demo", "ada", "/data/b.tif")
 	s.end(s.begin(), "")
 	only := r.follow(t, "/events?since="+place+"&only="+own)
-	names, _ = only.until("Completed")
+	names = only.until("Completed")
 	for _, name := range names {
 		require.Equal(t, own, name)
 	}
 	require.LessOrEqual(t, len(names), 4) // placed, begun, done, and not each second
 	require.NoError(t, s.Retry(t.Context(), id, false))
-	names, _ = only.until("Pending")
+	names = only.until("Pending")
 	require.Equal(t, []string{own}, names)
 }
 
@@ -173,7 +185,7 @@ func TestEvents_ofVeryMany(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	r := serve(t, s.Store)
-	_, place := r.follow(t, "/events?since=").until("id: ")
+	place := r.place(t)
 	all := r.follow(t, "/events?since="+place)
 	for i := range 600 {
 		s.place("Demo", fmt.Sprintf("user%d", i), "/data/a.tif")
