@@ -156,7 +156,6 @@ func (c *checkup) notified(ctx context.Context, settings *config.Config) {
 	}
 	if !errors.Is(err, notify.ErrNoMail) {
 		s := &settings.Notify.SMTP
-		c.put(doctor.Of("notify.smtp", fmt.Sprintf("%s answers at port %d", s.Host, s.Port), err,
-			"Correct notify.smtp in the settings, or let the mail server be reached from here."))
+		c.put(doctor.Of("notify.smtp", fmt.Sprintf("%s answers at port %d", s.Host, s.Port), err, "Check the block notify.smtp, and that the mail server lets this machine in."))
 	}
 }

@@ -224,10 +224,14 @@ func (s *service) run(ctx context.Context, abort <-chan struct{}, ready func(run
 		first.Go(fail("watching", func() error { return s.watch(all) }))
 		reporting.Go(fail("reporting", func() error { return reporter.Run(last) }))
 	}
+	reporting.Go(func() error {
+		s.present(last)
+		return nil
+	})
 	page := ""
 	if s.listen != nil {
 		page = "http://" + s.listen.Addr().String() + "/"
-		reporting.Go(fail("the status page", func() error { return web.Serve(last, s.listen, s.handler()) }))
+		reporting.Go(fail("the status page", func() error { return web.Serve(last, s.listen, s.handler(last)) }))
 	}
 	reporting.Go(func() error { return s.observe(last) })
 	if has(s.config, config.Work) {
@@ -253,19 +257,19 @@ func (s *service) run(ctx context.Context, abort <-chan struct{}, ready func(run
 }
 
 // handler answers all requests over HTTP.
-func (s *service) handler() http.Handler {
+func (s *service) handler(ctx context.Context) http.Handler {
 	at, ok := s.listen.Addr().(*net.TCPAddr)
 	guard := access.New(access.Config{Loopback: ok && at.IP.IsLoopback(), Auth: s.config.Web.Auth})
 	mux := http.NewServeMux()
 	s.state.Register(mux)
 	s.metrics.Register(mux)
-	mux.Handle("/", web.Handler(s.store, s.log))
 	mux.Handle(api.Root, api.Handler(api.Config{Orders: s.store, Operator: guard.Operator, Log: s.log, Placer: &submit.Placer{
 		Share: s.share, Store: s.store, Container: func(ctx context.Context, c importer.Container) (int64, error) {
 			id, err := s.images.Container(ctx, c)
 			return id, outcome(err)
 		},
 	}}))
+	mux.Handle("/", s.statusPage(ctx))
 	return guard.Wrap(mux)
 }
 

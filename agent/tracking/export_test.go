@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"slices"
+	"time"
 
 	"biomero-importer/importer/repository"
 )
@@ -52,3 +53,16 @@ func ReadPlace(token string) (string, error) {
 
 // DepthQuery is what Depth asks.
 const DepthQuery = depth
+
+// PageQueries are those of the status page, with the arguments for one order.
+func PageQueries(uuid string, from time.Time) map[string]Asked {
+	return map[string]Asked{
+		"changed":      {changedOrders, []any{5 * time.Second, []string{uuid}, 500, 100}},
+		"an hour":      {endedWithin, []any{from, from.Add(time.Hour)}},
+		"unsettled":    {unsettled, []any{100}},
+		"timeline":     {timeline, []any{uuid, maxSteps}},
+		"files":        {filesFrom, []any{uuid, 90_000, 51}},
+		"failed files": {stateFrom, []any{uuid, 50_000, 51, FileFailed, MaxFilesLooked}},
+		"tally":        {tallyFiles, []any{uuid, MaxFilesLooked}},
+	}
+}

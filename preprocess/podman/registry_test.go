@@ -167,7 +167,7 @@ func TestRun_takesADigest(t *testing.T) {
 	client := newClient(t, func(o *podman.Options) { o.AuthFile = registry.authFile(t, "secret") })
 	req := newRequest(t, "", nil)
 	req.Params = nil
-	tiff, err := os.ReadFile("../examples/internal/tiff/testdata/strips-lzw-grey16.tif")
+	tiff, err := os.ReadFile("../tiff/testdata/strips-lzw-grey16.tif")
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(req.Path, tiff, 0o644))
 	req.Image = registry.image("lab/pyramid:v1")

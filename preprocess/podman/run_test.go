@@ -64,7 +64,7 @@ func TestRun_tiffPyramid(t *testing.T) {
 	client := newClient(t, nil)
 	req := newRequest(t, "", nil)
 	req.Image, req.Params = pyramidImage, map[string]any{"show_progress": true, "tilesize": 64}
-	tiff, err := os.ReadFile("../examples/internal/tiff/testdata/strips-lzw-grey16.tif")
+	tiff, err := os.ReadFile("../tiff/testdata/strips-lzw-grey16.tif")
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(req.Path, tiff, 0o644))
 	var percents []int

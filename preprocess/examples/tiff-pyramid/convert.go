@@ -7,7 +7,7 @@ import (
 	"biomero-importer/preprocess/examples/internal/converter"
 	"biomero-importer/preprocess/examples/internal/ome"
 	"biomero-importer/preprocess/examples/internal/pyramid"
-	"biomero-importer/preprocess/examples/internal/tiff"
+	"biomero-importer/preprocess/tiff"
 )
 
 const maxTile = 8192

@@ -1,6 +1,6 @@
 package pyramid
 
-import "biomero-importer/preprocess/examples/internal/tiff"
+import "biomero-importer/preprocess/tiff"
 
 // level gathers the rows of one version of a plane until they fill a row of tiles.
 type level struct {

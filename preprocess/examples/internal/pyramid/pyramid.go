@@ -7,7 +7,7 @@ import (
 	"math"
 	"slices"
 
-	"biomero-importer/preprocess/examples/internal/tiff"
+	"biomero-importer/preprocess/tiff"
 )
 
 // Layout is how planes are stored.

@@ -9,13 +9,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"biomero-importer/preprocess/examples/internal/pyramid"
-	"biomero-importer/preprocess/examples/internal/tiff"
+	"biomero-importer/preprocess/tiff"
 )
 
 // openPage opens the first page of a file of 21 x 33 grey pixels.
 func openPage(t *testing.T) *tiff.Page {
 	t.Helper()
-	in, err := os.Open("../tiff/testdata/strips-lzw-grey16.tif")
+	in, err := os.Open("../../../tiff/testdata/strips-lzw-grey16.tif")
 	require.NoError(t, err)
 	t.Cleanup(func() { in.Close() })
 	info, err := in.Stat()

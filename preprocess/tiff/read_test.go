@@ -11,7 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"biomero-importer/preprocess/examples/internal/tiff"
+	"biomero-importer/preprocess/tiff"
 )
 
 func open(data []byte) (*tiff.File, error) {

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
-	"biomero-importer/preprocess/examples/internal/tiff"
+	"biomero-importer/preprocess/tiff"
 )
 
 // What is written is what is read, whatever the samples are.

@@ -14,6 +14,8 @@ type File struct {
 	order binary.ByteOrder
 	big   bool
 	pages []int64 // where the directory of each is
+	// versions are smaller ones of pages, or masks, as far as they stand among pages.
+	versions []int64
 
 	format Format // of the first page
 	unlike int    // the number of a page of another format, or 0
@@ -54,6 +56,8 @@ func Open(r io.ReaderAt, size int64) (*File, error) {
 			if page.Format != f.format {
 				f.unlike = n
 			}
+		} else if len(f.versions) < maxVersions {
+			f.versions = append(f.versions, at)
 		}
 		// What is shared between pages would make a small file hours of work.
 		if used > f.size {

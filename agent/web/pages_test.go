@@ -1,0 +1,226 @@
+package web_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"biomero-importer/agent/logging"
+	"biomero-importer/agent/tracking"
+	"biomero-importer/agent/web"
+	"biomero-importer/importer"
+)
+
+const script = `<script>alert(1)</script>`
+
+// page is what a store's handler answers.
+func (s site) page(o web.Options, path string) *httptest.ResponseRecorder {
+	s.t.Helper()
+	return ask(s.t, s.Store, o, httptest.NewRequest(http.MethodGet, path, nil))
+}
+
+func TestPages_showHostileNamesAsText(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	id := s.ended("<b>Demo", script, `The file "`+script+`" is "><img src=x onerror=alert(1)>.`, "/data/"+script+".tif", `/data/x" onload="alert(1).tif`)
+	s.exec(`INSERT INTO importer.drops (key, path, kind, size, mtime, inode, state, reason, version) VALUES ('k', $1, 'manifest', 1, 1, 1, 'refused', $1, 1)`, script)
+	require.NoError(t, s.Pause(t.Context(), script, script))
+	require.NoError(t, s.Present(t.Context(), script, []string{script}, script))
+	for _, path := range []string{"/", "/orders/" + id, "/drops", "/service", "/users/" + url.PathEscape("<b>Demo") + "/" + url.PathEscape(script), "/?q=" + url.QueryEscape(script) + "&user=" + url.QueryEscape(`"><img>`), "/orders/" + url.PathEscape(script)} {
+		r := s.page(web.Options{Trouble: func() string { return script }, Watcher: watched{{Path: script}}}, path)
+		page := r.Body.String()
+		require.Contains(t, page, "&lt;script&gt;alert(1)", path)
+		require.NotContains(t, page, script, path)
+		require.NotContains(t, page, "<img src=x", path)
+		require.NotContains(t, page, "<b>Demo", path)
+		require.NotContains(t, page, `x" onload="`, path)
+		require.NotContains(t, page, "style=", path)
+		require.Regexp(t, `^default-src 'none'; script-src 'self'; style-src 'self';`, r.Header().Get("Content-Security-Policy"))
+	}
+}
+
+// watched is what a watcher says to be settling.
+type watched []web.Settling
+
+func (w watched) Settling() []web.Settling { return w }
+
+func TestOrderPage_tellsWhatBecameOfIt(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	id := s.ended("Demo", "ada", "1 of 2 files failed: the file is empty.", "/data/a.tif", "/data/b.tif")
+	page := s.page(web.Options{Images: "https://omero.example.org/"}, "/orders/"+id).Body.String()
+	for _, part := range []string{
+		"<h1>a.tif, b.tif</h1>", "Import Pending", "Import Started", "Import Failed", "1 imported, 1 failed", "the file is empty", "/data/b.tif",
+		`href="https://omero.example.org/webclient/?show=image-100"`, `href="/users/Demo/ada"`, "Retry…", "Attempt 1",
+	} {
+		require.Contains(t, page, part)
+	}
+	require.NotContains(t, page, "Cancel…")
+	failed := s.page(web.Options{}, "/orders/"+id+"?state=failed").Body.String()
+	require.Contains(t, failed, "/data/b.tif")
+	require.NotContains(t, failed, "/data/a.tif")
+	require.Equal(t, http.StatusNotFound, s.page(web.Options{}, "/orders/unknown").Code)
+}
+
+func TestOrderPage_pagesFilesAlsoPendingOnes(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	var files []string
+	for i := range 120 {
+		files = append(files, "/data/f"+strings.Repeat("i", i)+".tif")
+	}
+	id := s.place("Demo", "ada", files...)
+	page := s.page(web.Options{}, "/orders/"+id).Body.String()
+	require.Contains(t, page, files[49])
+	require.NotContains(t, page, files[50])
+	require.Contains(t, page, "Cancel…")
+	require.Contains(t, page, "?from=50")
+	last := s.page(web.Options{}, "/orders/"+id+"?from=100").Body.String()
+	require.Contains(t, last, files[119])
+	require.NotContains(t, last, "More files")
+}
+
+func TestUserPage_hasOnlyTheirOrders(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.ended("Demo", "ada", "", "/data/adas.tif")
+	s.ended("Demo", "bob", "", "/data/bobs.tif")
+	s.ended("Lab", "ada", "", "/data/labs.tif")
+	page := s.page(web.Options{}, "/users/Demo/ada").Body.String()
+	require.Contains(t, page, "Orders of ada in Demo")
+	require.Contains(t, page, "adas.tif")
+	require.NotContains(t, page, "bobs.tif")
+	require.NotContains(t, page, "labs.tif")
+}
+
+func TestList_pages(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	for range 60 {
+		s.place("Demo", "ada", "/data/a.tif")
+	}
+	first := s.page(web.Options{}, "/").Body.String()
+	require.Equal(t, 50, strings.Count(first, `<li id="o-`))
+	_, after, _ := strings.Cut(first, `rel="next" href="`)
+	address, _, _ := strings.Cut(after, `"`)
+	second := s.page(web.Options{}, address).Body.String()
+	require.Equal(t, 10, strings.Count(second, `<li id="o-`))
+	require.NotContains(t, second, `rel="next"`)
+	require.Contains(t, first, "60 waiting, 0 at work")
+}
+
+func TestActions_needAnOperator(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	id := s.ended("Demo", "ada", "It is broken.", "/data/a.tif")
+	post := func(path string, header ...string) int {
+		r := httptest.NewRequest(http.MethodPost, path, nil)
+		for _, name := range header {
+			r.Header.Set(name, "cross-site")
+		}
+		return ask(t, s.Store, web.Options{}, r).Code
+	}
+	require.Equal(t, http.StatusForbidden, post("/orders/"+id+"/retry", viewer))
+	require.Equal(t, http.StatusForbidden, post("/orders/"+id+"/cancel", viewer))
+	require.Equal(t, http.StatusForbidden, post("/orders/"+id+"/retry", "Sec-Fetch-Site"))
+	r := httptest.NewRequest(http.MethodGet, "/orders/"+id, nil)
+	r.Header.Set(viewer, "1.1 proxy")
+	page := ask(t, s.Store, web.Options{}, r).Body.String()
+	require.Contains(t, page, "Import Failed")
+	require.NotContains(t, page, "<button")
+	require.Equal(t, http.StatusConflict, post("/orders/"+id+"/cancel"))
+	st, err := s.Brief(t.Context(), id)
+	require.NoError(t, err)
+	require.EqualValues(t, "Import Failed", st.Stage)
+
+	require.Equal(t, http.StatusSeeOther, post("/orders/"+id+"/retry"))
+	require.Equal(t, http.StatusConflict, post("/orders/"+id+"/retry"))
+	require.Equal(t, http.StatusSeeOther, post("/orders/"+id+"/cancel"))
+	st, err = s.Brief(t.Context(), id)
+	require.NoError(t, err)
+	require.Equal(t, "The order was cancelled.", st.Description)
+}
+
+func TestLog_isTheEndOfTheOrdersOwnWithoutSecrets(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	id := s.ended("Demo", "ada", "", "/data/a.tif")
+	dir := t.TempDir()
+	o := web.Options{Logs: dir}
+	require.Contains(t, s.page(o, "/orders/"+id+"/log").Body.String(), "There is no log of this order here")
+	lines := strings.Repeat(`{"time":"2026-01-01T10:00:00Z","level":"DEBUG","msg":"filler"}`+"\n", 2000) +
+		`{"time":"2026-01-01T10:00:01Z","level":"WARN","msg":"lost postgres://ada:hunter2@db","path":"<b>"}` + "\n" + "no JSON password=hunter2\n"
+	require.NoError(t, os.WriteFile(filepath.Join(dir, logging.FileName(id)), []byte(lines), 0o600))
+	page := s.page(o, "/orders/"+id+"/log").Body.String()
+	require.Contains(t, page, "2026-01-01T10:00:01 WARN lost postgres://ada:***@db path=&lt;b&gt;")
+	require.NotContains(t, page, "hunter2")
+	require.Less(t, len(page), 70<<10)
+
+	other := filepath.Join(t.TempDir(), "secret")
+	require.NoError(t, os.WriteFile(other, []byte("secret"), 0o600))
+	require.NoError(t, os.Remove(filepath.Join(dir, logging.FileName(id))))
+	require.NoError(t, os.Symlink(other, filepath.Join(dir, logging.FileName(id))))
+	require.Equal(t, http.StatusServiceUnavailable, s.page(o, "/orders/"+id+"/log").Code)
+	require.Equal(t, http.StatusNotFound, s.page(o, "/orders/"+url.PathEscape("../secret")+"/log").Code)
+}
+
+func TestReceipt_isReadBelowTheShare(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	id := s.ended("Demo", "ada", "", "/data/a.tif")
+	dir := t.TempDir()
+	share, err := importer.OpenShare(dir)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, share.Close()) }()
+	manifest := filepath.Join(dir, "order.yml")
+	s.exec(`INSERT INTO importer.drops (key, path, kind, size, mtime, inode, state, uuid, version) VALUES ('k', $1, 'manifest', 1, 1, 1, 'taken', $2, 1)`, manifest, id)
+	o := web.Options{Share: share}
+	require.Contains(t, s.page(o, "/orders/"+id).Body.String(), manifest)
+	require.Contains(t, s.page(o, "/orders/"+id+"/receipt").Body.String(), "no receipt")
+	require.NoError(t, os.WriteFile(manifest+".receipt.json", []byte(`{"uuid": "<b>"}`), 0o600))
+	require.Contains(t, s.page(o, "/orders/"+id+"/receipt").Body.String(), "&lt;b&gt;")
+	require.NoError(t, os.Remove(manifest+".receipt.json"))
+	require.NoError(t, os.Symlink("/etc/hostname", manifest+".receipt.json"))
+	require.Contains(t, s.page(o, "/orders/"+id+"/receipt").Body.String(), "no receipt")
+}
+
+func TestDrops_thatSettleAndThatWait(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.exec(`INSERT INTO importer.drops (key, path, kind, size, mtime, inode, state, reason, version) VALUES ('k', '/data/order.yml', 'manifest', 1, 1, 1, 'refused', 'No user.', 1),
+		('l', '/data/taken.tif', 'file', 1, 1, 1, 'taken', '', 1)`)
+	page := s.page(web.Options{Watcher: watched{{Path: "/data/new.tif", Due: time.Now().Add(time.Hour)}}}, "/drops").Body.String()
+	for _, part := range []string{"/data/new.tif", "60 minutes left", "/data/order.yml", "No user."} {
+		require.Contains(t, page, part)
+	}
+	require.NotContains(t, page, "taken.tif")
+	require.Contains(t, s.page(web.Options{}, "/drops").Body.String(), "This agent does not watch folders.")
+}
+
+func TestService_namesAgentsAndPauses(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	require.NoError(t, s.Present(t.Context(), "bench-7", []string{"watch", "work"}, "v1"))
+	require.NoError(t, s.Present(t.Context(), "gone-1", []string{"web"}, "v1"))
+	s.exec(`UPDATE importer.agents SET seen_at = now() - interval '5 minutes' WHERE name = 'gone-1'`)
+	s.place("Demo", "ada", "/data/a.tif")
+	s.begin()
+	require.NoError(t, s.Pause(t.Context(), "Lab", ""))
+	page := s.page(web.Options{}, "/service").Body.String()
+	require.Regexp(t, `(?s)<b>bench-7</b>.*watch.*work.*1 orders at work.*<b>gone-1</b>.*away</b> since.*All orders in Lab`, page)
+	agents, err := s.Agents(t.Context())
+	require.NoError(t, err)
+	require.Len(t, agents, 2)
+	require.Equal(t, []bool{false, true}, []bool{agents[0].Away, agents[1].Away})
+	require.NoError(t, s.Leave(t.Context(), "gone-1"))
+	agents, err = s.Agents(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, []tracking.Presence{agents[0]}, agents)
+}

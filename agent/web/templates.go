@@ -1,0 +1,77 @@
+package web
+
+import (
+	"bytes"
+	"embed"
+	"html/template"
+	"net/http"
+	"time"
+
+	"biomero-importer/agent/access"
+)
+
+//go:embed pages/*.html
+var files embed.FS
+
+var helpers = template.FuncMap{
+	"asset": asset,
+	"iso":   func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+	"clock": func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") },
+	"next":  func(i int) int { return i + 1 },
+}
+
+// pages are, by name, what all of them share and each its own file.
+var pages = readPages()
+
+func readPages() map[string]*template.Template {
+	shared := template.Must(template.New("").Funcs(helpers).ParseFS(files, "pages/base.html", "pages/row.html"))
+	all := map[string]*template.Template{}
+	for _, name := range []string{"list", "order", "drops", "service", "fault"} {
+		all[name] = template.Must(template.Must(shared.Clone()).ParseFS(files, "pages/"+name+".html"))
+	}
+	return all
+}
+
+// frame is what every page has around its own.
+type frame struct {
+	Nav     string // the address of the page, among those in the head
+	Mark    string // where its events go on from
+	Trouble string
+	Who     access.Identity
+	Page    any
+}
+
+// SignsOut reports whether who asks has signed in here, by a token.
+func (f frame) SignsOut() bool { return f.Who.Name == f.Who.Role.String() }
+
+// show answers with a page, or only with a part of it for a script that asks for that.
+func (s *server) show(w http.ResponseWriter, r *http.Request, name, part string, f frame, err error) {
+	code := http.StatusOK
+	if err != nil {
+		var sentence string
+		code, sentence = s.fault(r, err)
+		name, part, f.Page = "fault", "", sentence
+	}
+	f.Trouble, f.Who = s.Trouble(), access.From(r.Context())
+	if part == "" {
+		part = "base"
+	}
+	var out bytes.Buffer
+	if err := pages[name].ExecuteTemplate(&out, part, f); err != nil {
+		code, sentence := s.fault(r, err)
+		http.Error(w, sentence, code)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Vary", "HX-Request")
+	w.WriteHeader(code)
+	_, _ = out.WriteTo(w)
+}
+
+// wanted is a part of a page where a script asks for it, and else the whole page.
+func wanted(r *http.Request, part string) string {
+	if r.Header.Get("Hx-Request") == "true" && r.Header.Get("Hx-History-Restore-Request") != "true" {
+		return part
+	}
+	return ""
+}
