@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"html"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -43,6 +44,29 @@ func TestPages_showHostileNamesAsText(t *testing.T) {
 		require.NotContains(t, page, `x" onload="`, path)
 		require.NotContains(t, page, "style=", path)
 		require.Regexp(t, `^default-src 'none'; script-src 'self'; style-src 'self';`, r.Header().Get("Content-Security-Policy"))
+	}
+}
+
+// A client may have written anything as its order's number, its files and itself.
+func TestPages_ofAnOrderWithAnUnusualNumber(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	const id, user = "a/b?c#d \"><i>\n%2f", "../x/y?"
+	s.exec(`INSERT INTO public.imports (group_name, user_name, destination_id, destination_type, stage, uuid, files, file_names)
+		VALUES ('.', $2, '151', 'Dataset', 'Import Pending', $1, '{', 'not JSON')`, id, user)
+	list := s.page(web.Options{}, "/").Body.String()
+	require.NotContains(t, list, "<i>")
+	s.exec(`INSERT INTO public.imports (group_name, user_name, destination_id, destination_type, stage, uuid, files, file_names)
+		VALUES ('a/b', $1, '151', 'Dataset', 'Import Pending', gen_random_uuid(), '{', 'not JSON')`, user)
+	list = s.page(web.Options{}, "/").Body.String()
+	for _, start := range []string{`href="/orders/a`, `href="/users/`, `href="/?group=.`} {
+		_, after, ok := strings.Cut(list, start)
+		require.True(t, ok)
+		address, _, _ := strings.Cut(after, `"`)
+		r := s.page(web.Options{}, html.UnescapeString(strings.TrimPrefix(start, `href="`)+address))
+		require.Equal(t, http.StatusOK, r.Code, address)
+		require.Contains(t, r.Body.String(), "not JSON", address)
+		require.NotContains(t, r.Body.String(), "<i>")
 	}
 }
 

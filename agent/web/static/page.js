@@ -27,6 +27,24 @@
     while (e.target.children.length > longest) e.target.lastElementChild.remove()
   })
 
+  // A browser has few connections to one service: what nobody looks at gives its own back,
+  // and is read again when somebody does.
+  const unseenFor = 10000
+  let source, unseen, closed = false
+  const connect = htmx.createEventSource
+  htmx.createEventSource = url => (source = connect(url))
+  document.addEventListener('visibilitychange', () => {
+    clearTimeout(unseen)
+    if (document.hidden && source) {
+      unseen = setTimeout(() => {
+        closed = true
+        source.close()
+      }, unseenFor)
+    } else if (closed) {
+      location.reload()
+    }
+  })
+
   // What asks before it acts.
   document.addEventListener('click', e => {
     const opener = e.target.closest('[data-dialog]')
