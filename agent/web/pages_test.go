@@ -170,6 +170,8 @@ func TestActions_needAnOperator(t *testing.T) {
 	st, err = s.Brief(t.Context(), id)
 	require.NoError(t, err)
 	require.Equal(t, "The order was cancelled.", st.Description)
+	page = s.page(web.Options{}, "/orders/"+id).Body.String()
+	require.Regexp(t, `(?s)Import Pending</b> \(attempt 2\).*Import Failed</b>.*Import Pending</b> \(attempt 1\)`, page)
 }
 
 func TestLog_isTheEndOfTheOrdersOwnWithoutSecrets(t *testing.T) {
