@@ -182,10 +182,10 @@ func TestLog_isTheEndOfTheOrdersOwnWithoutSecrets(t *testing.T) {
 	o := web.Options{Logs: dir}
 	require.Contains(t, s.page(o, "/orders/"+id+"/log").Body.String(), "There is no log of this order here")
 	lines := strings.Repeat(`{"time":"2026-01-01T10:00:00Z","level":"DEBUG","msg":"filler"}`+"\n", 2000) +
-		`{"time":"2026-01-01T10:00:01Z","level":"WARN","msg":"lost postgres://ada:hunter2@db","path":"<b>"}` + "\n" + "no JSON password=hunter2\n"
+		`{"time":"2026-01-01T10:00:01Z","level":"WARN","msg":"lost postgres://ada:hunter2@db","path":"<b>","took":14449933}` + "\n" + "no JSON password=hunter2\n"
 	require.NoError(t, os.WriteFile(filepath.Join(dir, logging.FileName(id)), []byte(lines), 0o600))
 	page := s.page(o, "/orders/"+id+"/log").Body.String()
-	require.Contains(t, page, "2026-01-01T10:00:01 WARN lost postgres://ada:***@db path=&lt;b&gt;")
+	require.Contains(t, page, "2026-01-01T10:00:01 WARN lost postgres://ada:***@db path=&lt;b&gt; took=14449933")
 	require.NotContains(t, page, "hunter2")
 	require.Less(t, len(page), 70<<10)
 
