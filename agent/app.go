@@ -33,6 +33,7 @@ const (
 	exitDenied  = 3
 	exitBusy    = 4
 	exitFound   = 5
+	exitFailed  = 6
 )
 
 const exitCodes = `Exit status:
@@ -41,7 +42,8 @@ const exitCodes = `Exit status:
   2  something given is wrong: an argument, a setting, a manifest, an order
   3  not allowed
   4  not possible now; the same may succeed later
-  5  an audit found violations`
+  5  an audit found violations
+  6  the order that was watched has failed`
 
 // main runs a command and returns the exit status.
 func (a *app) main(ctx context.Context, args []string) int {
@@ -72,6 +74,9 @@ func exitCode(err error) int {
 	}
 	if errors.Is(err, errViolations) {
 		return exitFound
+	}
+	if errors.Is(err, errOrderFailed) {
+		return exitFailed
 	}
 	switch order.ClassOf(err) {
 	case order.Invalid:
@@ -104,7 +109,8 @@ orders; each is carried out in place, by symlink, and reported.
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w\nSee `%s --help`", err, c.CommandPath())}
 	})
-	root.AddCommand(a.runCommand(), a.demoCommand(), a.migrateCommand(), a.versionCommand(), a.validateCommand(), a.orderCommand(), a.doctorCommand(), a.selfTestCommand())
+	root.AddCommand(a.runCommand(), a.demoCommand(), a.migrateCommand(), a.versionCommand(), a.validateCommand(), a.explainCommand(), a.dropsCommand(), a.initCommand(),
+		a.orderCommand(), a.doctorCommand(), a.notifyCommand(), a.selfTestCommand())
 	return root
 }
 

@@ -7,27 +7,25 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"math"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 
 	"biomero-importer/agent/config"
 	"biomero-importer/agent/order"
+	"biomero-importer/agent/submit"
+	"biomero-importer/agent/terminal"
 	"biomero-importer/agent/tracking"
 	"biomero-importer/importer"
 )
 
 func (a *app) orderCommand() *cobra.Command {
-	c := &cobra.Command{Use: "order", Short: "Place, list, show, retry and cancel orders; pause and resume them"}
+	c := &cobra.Command{Use: "order", Short: "Place, list, show, follow, retry and cancel orders; pause and resume them"}
 	groupOnly(c)
-	c.AddCommand(a.submitCommand(), a.listCommand(), a.showCommand(), a.retryCommand(), a.cancelCommand(), a.pauseCommand(), a.resumeCommand())
+	c.AddCommand(a.submitCommand(), a.listCommand(), a.showCommand(), a.watchCommand(), a.retryCommand(), a.cancelCommand(), a.pauseCommand(), a.resumeCommand())
 	return c
 }
 
@@ -88,7 +86,7 @@ func (a *app) submitCommand() *cobra.Command {
 }
 
 func (a *app) runSubmit(ctx context.Context, o submitOptions, paths []string) error {
-	placed, err := o.order(paths)
+	m, placed, err := o.read(paths)
 	if err != nil {
 		return err
 	}
@@ -101,20 +99,20 @@ func (a *app) runSubmit(ctx context.Context, o submitOptions, paths []string) er
 		return &order.Error{Class: order.Invalid, Reason: err.Error(), Err: err}
 	}
 	defer func() { _ = share.Close() }()
-	if placed.Files, err = check(share, placed.Files); err != nil {
-		return err
-	}
 	return a.inStore(ctx, settings, func(ctx context.Context, s *tracking.Store) error {
-		chosen := placed.UUID != ""
-		if !chosen {
-			placed.UUID = uuid.NewString()
-		}
-		if placed.Destination.ID == 0 {
-			if placed.Destination.ID, err = a.container(ctx, settings, share, s, &placed); err != nil {
+		placer := &submit.Placer{Share: share, Store: s, Container: func(ctx context.Context, c importer.Container) (int64, error) {
+			return a.container(ctx, settings, share, s, c)
+		}}
+		if m != nil {
+			dir, err := filepath.Abs(filepath.Dir(o.manifest))
+			if err != nil {
+				return fmt.Errorf("finding the manifest's folder: %w", err)
+			}
+			if placed, err = placer.Find(ctx, m, dir); err != nil {
 				return err
 			}
 		}
-		err := s.Submit(ctx, tracking.NewOrder{Order: placed, ChosenUUID: chosen})
+		err := placer.Place(ctx, &placed)
 		if errors.Is(err, tracking.ErrUUIDTaken) {
 			return order.Errorf(order.Invalid, "the uuid %s belongs to another order: leave it out, or make a new one", placed.UUID)
 		}
@@ -126,8 +124,8 @@ func (a *app) runSubmit(ctx context.Context, o submitOptions, paths []string) er
 	})
 }
 
-// container finds an order's destination by name, or makes it.
-func (a *app) container(ctx context.Context, settings *config.Config, share *importer.Share, s *tracking.Store, o *order.Order) (id int64, err error) {
+// container finds a container by name, or makes it.
+func (a *app) container(ctx context.Context, settings *config.Config, share *importer.Share, s *tracking.Store, c importer.Container) (id int64, err error) {
 	dir, err := os.MkdirTemp("", "biomero-importer-")
 	if err != nil {
 		return 0, fmt.Errorf("making a folder for a session: %w", err)
@@ -138,184 +136,57 @@ func (a *app) container(ctx context.Context, settings *config.Config, share *imp
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, b.Close()) }()
-	id, err = b.Container(ctx, importer.Container{
-		Type: importer.ContainerType(o.Destination.Type), Group: o.Group, User: o.User, Project: o.Destination.Project, Name: o.Destination.Name,
-	})
+	id, err = b.Container(ctx, c)
 	return id, outcome(err)
 }
 
-// order reads the order from the manifest or the flags.
-func (o submitOptions) order(paths []string) (order.Order, error) {
+// read reads the manifest, or the order from the flags.
+func (o submitOptions) read(paths []string) (*order.Manifest, order.Order, error) {
 	if o.manifest == "" {
-		typ, id, ok := strings.Cut(o.destination, ":")
-		if !ok || len(paths) == 0 {
-			return order.Order{}, usageError{errors.New("give --to as Dataset:ID or Screen:ID, and at least one path")}
-		}
-		destination, err := order.ParseDestination(typ, id)
-		if err != nil {
-			return order.Order{}, err
-		}
-		for _, n := range [][2]string{{"group", o.group}, {"user", o.user}} {
-			if err := order.CheckName(n[0], n[1]); err != nil {
-				return order.Order{}, err
-			}
-		}
-		return order.Order{
-			Group: o.group, User: o.user, Destination: destination, Files: paths, Description: o.description, Priority: o.priority,
-		}, nil
+		placed, err := o.order(paths)
+		return nil, placed, err
 	}
 	if len(paths) > 0 {
-		return order.Order{}, usageError{errors.New("a manifest names its files itself: leave the paths out")}
+		return nil, order.Order{}, usageError{errors.New("a manifest names its files itself: leave the paths out")}
 	}
 	data, err := readManifest(o.manifest)
 	if err != nil {
-		return order.Order{}, err
+		return nil, order.Order{}, err
 	}
 	m, err := order.DecodeManifest(filepath.Base(o.manifest), data)
+	return m, order.Order{}, err
+}
+
+// order is that of the flags.
+func (o submitOptions) order(paths []string) (order.Order, error) {
+	typ, id, ok := strings.Cut(o.destination, ":")
+	if !ok || len(paths) == 0 {
+		return order.Order{}, usageError{errors.New("give --to as Dataset:ID or Screen:ID, and at least one path")}
+	}
+	destination, err := order.ParseDestination(typ, id)
 	if err != nil {
 		return order.Order{}, err
 	}
-	dir, err := filepath.Abs(filepath.Dir(o.manifest))
-	if err != nil {
-		return order.Order{}, fmt.Errorf("finding the manifest's folder: %w", err)
-	}
-	placed := m.Order(0)
-	for _, p := range m.Patterns(dir) {
-		files, err := expand(p)
-		if err != nil {
+	for _, n := range [][2]string{{"group", o.group}, {"user", o.user}} {
+		if err := order.CheckName(n[0], n[1]); err != nil {
 			return order.Order{}, err
 		}
-		placed.Files = append(placed.Files, files...)
 	}
-	return placed, nil
-}
-
-// expand lists what a manifest's pattern names now.
-func expand(p order.Pattern) ([]string, error) {
-	if !p.Glob {
-		return []string{p.Path}, nil
-	}
-	matches, err := filepath.Glob(p.Path)
-	if err != nil {
-		return nil, order.Errorf(order.Invalid, "%q is no valid pattern: %w", p.Path, err)
-	}
-	if len(matches) == 0 {
-		return nil, order.Errorf(order.Invalid, "no file matches %q", p.Path)
-	}
-	return matches, nil
-}
-
-// check makes sure that each path can be imported, and returns them absolute.
-func check(share *importer.Share, paths []string) ([]string, error) {
-	checked := make([]string, len(paths))
+	files := make([]string, len(paths))
 	for i, path := range paths {
-		abs, err := filepath.Abs(path)
-		if err != nil {
-			return nil, fmt.Errorf("finding %s: %w", path, err)
+		if files[i], err = filepath.Abs(path); err != nil {
+			return order.Order{}, fmt.Errorf("finding %s: %w", path, err)
 		}
-		if _, _, err := share.Check(abs); err != nil {
-			return nil, &order.Error{Class: order.Invalid, Reason: err.Error(), Err: err}
-		}
-		checked[i] = abs
 	}
-	return checked, nil
-}
-
-func (a *app) listCommand() *cobra.Command {
-	limit := 50
-	var asJSON bool
-	c := &cobra.Command{
-		Use:     "list",
-		Short:   "List the newest orders",
-		Example: `  biomero-importer order list --json | jq '.[] | select(.stage == "Import Failed")'`,
-		Args:    arguments(cobra.NoArgs),
-		RunE: func(c *cobra.Command, _ []string) error {
-			return a.withStore(c.Context(), func(ctx context.Context, s *tracking.Store) error {
-				list, err := s.Recent(ctx, limit)
-				if err != nil {
-					return err
-				}
-				if asJSON {
-					return writeJSON(a.out, list)
-				}
-				return writeOrders(a.out, list)
-			})
-		},
-	}
-	c.Flags().VarP(&number{&limit, 1, math.MaxInt32}, "limit", "n", "how many at most")
-	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	return c
-}
-
-func (a *app) showCommand() *cobra.Command {
-	var asJSON bool
-	c := &cobra.Command{
-		Use:   "show UUID",
-		Short: "Show one order with its files",
-		Args:  arguments(cobra.ExactArgs(1)),
-		RunE: func(c *cobra.Command, args []string) error {
-			return a.withStore(c.Context(), func(ctx context.Context, s *tracking.Store) error {
-				found, err := s.Show(ctx, args[0])
-				if err != nil {
-					return err
-				}
-				if asJSON {
-					return writeJSON(a.out, found)
-				}
-				return writeOrder(a.out, found)
-			})
-		},
-	}
-	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	return c
+	return order.Order{
+		Group: o.group, User: o.user, Destination: destination, Files: files, Description: o.description, Priority: o.priority,
+	}, nil
 }
 
 func writeJSON(w io.Writer, value any) error {
 	enc := json.NewEncoder(w)
 	enc.SetIndent("", "  ")
 	return enc.Encode(value)
-}
-
-func writeOrders(w io.Writer, list []tracking.Status) error {
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(table, "CHANGED\tSTAGE\tUSER\tDESTINATION\tFILES\tORDER")
-	for i := range list {
-		s := &list[i]
-		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s %s\t%s\t%s\n", clock(s.Changed), s.Stage, printable(s.User),
-			printable(s.DestinationType), printable(s.DestinationID), printable(names(s.FileNames)), printable(s.UUID))
-	}
-	return table.Flush()
-}
-
-func writeOrder(w io.Writer, s *tracking.Status) error {
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	for _, line := range [][2]string{
-		{"order", s.UUID},
-		{"stage", string(s.Stage)},
-		{"reason", s.Description},
-		{"waits", s.Waits},
-		{"user", s.User + " (" + s.Group + ")"},
-		{"destination", s.DestinationType + " " + s.DestinationID},
-		{"priority", strconv.Itoa(s.Priority)},
-		{"attempt", strconv.Itoa(s.Attempt)},
-		{"queued", clock(s.Queued)},
-		{"started", clock(s.Started)},
-		{"ended", clock(s.Ended)},
-	} {
-		if line[1] != "" {
-			_, _ = fmt.Fprintf(table, "%s\t%s\n", line[0], printable(line[1]))
-		}
-	}
-	for _, c := range s.Conversions {
-		_, _ = fmt.Fprintf(table, "converted\tfile %d by %s (%s)\n", c.Ordinal, printable(c.Image), printable(c.Digest))
-	}
-	for _, f := range s.Files {
-		_, _ = fmt.Fprintf(table, "%s\t%s  %s\n", f.State, printable(f.Path), printable(f.Reason))
-	}
-	for _, line := range s.Output {
-		_, _ = fmt.Fprintf(table, "output\t%s\n", printable(line))
-	}
-	return table.Flush()
 }
 
 func clock(t *time.Time) string {
@@ -335,11 +206,4 @@ func names(text string) string {
 }
 
 // printable keeps what strangers wrote from steering the terminal.
-func printable(text string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r >= 0x7f && r < 0xa0 {
-			return '?'
-		}
-		return r
-	}, text)
-}
+func printable(text string) string { return terminal.Printable(text) }

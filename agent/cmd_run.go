@@ -5,13 +5,12 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"biomero-importer/agent/config"
 	"biomero-importer/agent/logging"
+	"biomero-importer/agent/terminal"
 	"biomero-importer/agent/tracking"
 )
 
@@ -48,7 +47,7 @@ interrupted by a crash, is resumed at the next start.
 // openLog logs for people when stderr is a terminal, and otherwise as JSON
 // into the log file, or to stderr where none is set.
 func openLog(c *config.Config, stderr io.Writer) (log *slog.Logger, closeLog func() error, err error) {
-	if f, ok := stderr.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+	if terminal.Is(stderr) {
 		return logging.Terminal(stderr, c.Log.Level), func() error { return nil }, nil
 	}
 	if c.Log.File == "" {

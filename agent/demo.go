@@ -13,11 +13,11 @@ import (
 	"github.com/google/uuid"
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
-	"golang.org/x/term"
 
 	"biomero-importer/agent/config"
 	"biomero-importer/agent/order"
 	"biomero-importer/agent/sample"
+	"biomero-importer/agent/terminal"
 	"biomero-importer/agent/tracking"
 )
 
@@ -230,7 +230,7 @@ type progress struct {
 
 func newProgress(out io.Writer, samples []sampleOrder) *progress {
 	p := &progress{out: out, samples: samples, stage: make([]order.Stage, len(samples))}
-	if f, ok := out.(*os.File); !ok || !term.IsTerminal(int(f.Fd())) {
+	if !terminal.Is(out) {
 		return p
 	}
 	p.bars = mpb.New(mpb.WithOutput(out), mpb.WithWidth(30))

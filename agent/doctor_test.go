@@ -2,16 +2,19 @@ package main_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"biomero-importer/agent/order"
 	"biomero-importer/agent/tracking"
 	"biomero-importer/agent/tracking/trackingtest"
+	"biomero-importer/importer/omero/omerotest"
 )
 
 // examination is what doctor --json prints.
@@ -19,7 +22,9 @@ type examination struct {
 	Checks []struct {
 		Name   string `json:"name"`
 		OK     bool   `json:"ok"`
+		State  string `json:"state"`
 		Detail string `json:"detail"`
+		Fix    string `json:"fix"`
 	} `json:"checks"`
 	Audit *struct {
 		Complete   bool                 `json:"complete"`
@@ -193,6 +198,8 @@ func TestDoctor_saysWhatIsWrong(t *testing.T) {
 			for _, c := range e.Checks {
 				if !c.OK {
 					wrong = append(wrong, c.Name)
+					require.Equal(t, "wrong", c.State)
+					require.NotEmpty(t, c.Fix, c.Name)
 				}
 				require.NotContains(t, c.Detail, "hunter2")
 			}
@@ -205,4 +212,61 @@ func TestDoctor_saysWhatIsWrong(t *testing.T) {
 			require.Empty(t, errs, "it is told as a check")
 		})
 	}
+}
+
+// fault is the fix that doctor has for a check, which has to be wrong, and its detail.
+func (s *site) fault(name string) (detail, fix string) {
+	s.t.Helper()
+	e, status := s.examine()
+	require.NotZero(s.t, status)
+	for _, c := range e.Checks {
+		if c.Name == name && c.State == "wrong" {
+			return c.Detail, c.Fix
+		}
+	}
+	require.Failf(s.t, "nothing is wrong with it", "%s: %+v", name, e)
+	return "", ""
+}
+
+func TestDoctor_asksOMERO(t *testing.T) {
+	t.Parallel()
+	s := newOMEROSite(t)
+	e, status := s.examine()
+	require.Zero(t, status, e)
+	states := map[string]string{}
+	for _, c := range e.Checks {
+		states[c.Name] = c.State
+	}
+	require.Equal(t, "ok", states["omero"])
+	require.Equal(t, "ok", states["omero sudo"])
+	require.Equal(t, "ok", states["omero mounts"])
+	require.Equal(t, "unknown", states["omero server"], "it is said what cannot be seen")
+
+	s.atOMERO("wrong")
+	_, fix := s.fault("omero")
+	require.Contains(t, fix, "OMERO_PASSWORD")
+	s.omero.AddUser(omerotest.User{Name: "curator", Password: "secret", Admin: true})
+	s.configure(fmt.Sprintf("\nbackend: omero\nomero: {host: %s, port: %s, user: curator, password: secret, cli: %q, managed_repository: %q}\n",
+		s.omero.Host, s.omero.Port, s.omero.CLI, s.path("data")))
+	detail, fix := s.fault("omero sudo")
+	require.Contains(t, detail, "act for others")
+	require.Equal(t, "Have an administrator of OMERO give curator the privilege Sudo.", fix)
+	detail, _ = s.fault("omero mounts")
+	require.Contains(t, detail, "the same folder")
+	out, _, _ := s.run("doctor")
+	require.Contains(t, out, "       Have an administrator of OMERO give curator the privilege Sudo.\n")
+}
+
+func TestDoctor_comparesTheDatabasesClock(t *testing.T) {
+	t.Parallel()
+	dir := openDir(t)
+	server := newServer(t, filepath.Join(dir, "db"))
+	clock := newClock(t, server)
+	r := openRig(t, dir, server)
+	e, status := r.examine()
+	require.Zero(t, status, e)
+	clock.set(time.Hour)
+	detail, fix := r.fault("database clock")
+	require.Regexp(t, `^that of the database is (1h0m|59m5)\S+ ahead of ours$`, detail)
+	require.Contains(t, fix, "NTP")
 }

@@ -30,7 +30,29 @@ func (s *service) statusPage(ctx context.Context) http.Handler {
 	} else {
 		o.Previews = previews
 	}
+	if has(s.config, config.Watch) {
+		o.Watcher = settles{s.state}
+	}
 	return web.Handler(s.store, o)
+}
+
+// settles tells the status page of the drops that this agent's watcher waits for.
+type settles struct{ state *condition }
+
+// shownSettling is how many of them the page shows.
+const shownSettling = 100
+
+func (s settles) Settling() []web.Settling {
+	w := s.state.watcher.Load()
+	if w == nil { // another agent has its turn
+		return nil
+	}
+	list := w.Settling(shownSettling)
+	told := make([]web.Settling, len(list))
+	for i, d := range list {
+		told[i] = web.Settling(d)
+	}
+	return told
 }
 
 // present says now and then that this agent is there, until ctx ends.

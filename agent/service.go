@@ -14,11 +14,16 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"biomero-importer/agent/access"
+	"biomero-importer/agent/api"
 	"biomero-importer/agent/config"
 	"biomero-importer/agent/engine"
+	"biomero-importer/agent/health"
 	"biomero-importer/agent/logging"
+	"biomero-importer/agent/metrics"
+	"biomero-importer/agent/notify"
 	"biomero-importer/agent/order"
 	"biomero-importer/agent/postgres"
+	"biomero-importer/agent/submit"
 	"biomero-importer/agent/tracking"
 	"biomero-importer/agent/web"
 	"biomero-importer/importer"
@@ -40,8 +45,11 @@ func serve(ctx context.Context, c *config.Config, log *slog.Logger, abort <-chan
 	for _, w := range c.Warnings {
 		log.WarnContext(ctx, "settings", slog.String("warning", w))
 	}
+	state := newCondition(c)
+	defer state.tellSystemd(ctx, log)()
+	defer state.stop(context.WithoutCancel(ctx))
 	err := withDatabase(ctx, c, log, func(ctx context.Context, url string) error {
-		s, err := start(ctx, c, url, log)
+		s, err := start(ctx, c, url, log, state)
 		if err != nil {
 			return err
 		}
@@ -81,14 +89,18 @@ type service struct {
 	share  *importer.Share
 	images backend
 	listen net.Listener
+	notify *notify.Notifier
+	state  *condition
+
+	metrics *metrics.Metrics
 
 	installation string // names the database among others
 }
 
 // start opens everything that the parts need. What is wrong with the settings
 // shows here; a database that does not answer is waited for.
-func start(ctx context.Context, c *config.Config, url string, log *slog.Logger) (*service, error) {
-	s := &service{config: c, log: log, url: url}
+func start(ctx context.Context, c *config.Config, url string, log *slog.Logger, state *condition) (*service, error) {
+	s := &service{config: c, log: log, url: url, state: state}
 	if err := s.open(ctx); err != nil {
 		s.close()
 		return nil, err
@@ -109,8 +121,13 @@ func (s *service) open(ctx context.Context) (err error) {
 	if err := s.connect(ctx); err != nil {
 		return err
 	}
+	s.state.Set(health.Database, health.Ready, "")
+	s.metrics = metrics.New(metrics.Config{Version: version, Health: s.state.Health, Queue: s.store, Watcher: s.state.watching(c), StateDir: c.StateDir})
 	// A service that only watches may find destinations too: each process has its own sessions.
 	s.images, err = openBackend(ctx, c, filepath.Join(c.StateDir, "omero"), s.share, s.store, s.log)
+	if err == nil {
+		s.notify, err = notifier(c, s.store, s.images, s.log)
+	}
 	return err
 }
 
@@ -122,6 +139,7 @@ func (s *service) connect(ctx context.Context) error {
 		if err == nil || ctx.Err() != nil || order.ClassOf(err) == order.Invalid || order.ClassOf(err) == order.Denied {
 			return err
 		}
+		s.state.Set(health.Database, health.Waiting, databaseAway)
 		s.log.WarnContext(ctx, "waiting for the database", slog.Any("error", err), slog.Duration("next_try", wait))
 		select {
 		case <-ctx.Done():
@@ -215,9 +233,11 @@ func (s *service) run(ctx context.Context, abort <-chan struct{}, ready func(run
 		page = "http://" + s.listen.Addr().String() + "/"
 		reporting.Go(fail("the status page", func() error { return web.Serve(last, s.listen, s.handler(last)) }))
 	}
+	reporting.Go(func() error { return s.observe(last) })
 	if has(s.config, config.Work) {
 		first.Go(fail("carrying out orders", func() error { return s.work(all, abort) }))
 		first.Go(func() error { return s.prune(all) })
+		reporting.Go(func() error { s.notify.Run(last); return nil })
 	}
 	s.log.InfoContext(ctx, "started", slog.String("version", version), slog.String("base_dir", s.config.BaseDir),
 		slog.String("backend", string(s.config.Backend)), slog.String("page", page), slog.Any("roles", s.config.Roles))
@@ -225,6 +245,7 @@ func (s *service) run(ctx context.Context, abort <-chan struct{}, ready func(run
 		ready(running{store: s.store, share: s.share, url: s.url, page: page})
 	}
 	<-all.Done()
+	s.state.stop(last)
 	s.log.InfoContext(ctx, "stopping", slog.Duration("shutdown_timeout", s.config.ShutdownTimeout))
 	err := first.Wait()
 	stopLast()
@@ -240,6 +261,14 @@ func (s *service) handler(ctx context.Context) http.Handler {
 	at, ok := s.listen.Addr().(*net.TCPAddr)
 	guard := access.New(access.Config{Loopback: ok && at.IP.IsLoopback(), Auth: s.config.Web.Auth})
 	mux := http.NewServeMux()
+	s.state.Register(mux)
+	s.metrics.Register(mux)
+	mux.Handle(api.Root, api.Handler(api.Config{Orders: s.store, Operator: guard.Operator, Log: s.log, Placer: &submit.Placer{
+		Share: s.share, Store: s.store, Container: func(ctx context.Context, c importer.Container) (int64, error) {
+			id, err := s.images.Container(ctx, c)
+			return id, outcome(err)
+		},
+	}}))
 	mux.Handle("/", s.statusPage(ctx))
 	return guard.Wrap(mux)
 }
@@ -294,15 +323,20 @@ func (s *service) work(ctx context.Context, abort <-chan struct{}) error {
 	if s.config.Backend == config.OMERO {
 		batch = omeroBatch
 	}
+	s.state.Set(health.Engine, health.Waiting, "Orders wait until the backend is there.")
+	s.state.Set(health.Podman, health.Waiting, podmanAway)
 	if err := awaitBackend(ctx, s.images); err != nil {
 		return err
 	}
+	s.state.asked.Store(true)
 	e := engine.New(engine.Config{
 		Batch:   batch,
 		Workers: s.config.Workers, PerDestination: s.config.PerDestination, MaxAttempts: s.config.MaxAttempts, FirstWait: firstWait,
 		CheckTimeout: s.config.CheckTimeout, ImportTimeout: s.config.ImportTimeout, SpoolDir: s.config.StateDir, ShutdownTimeout: s.config.ShutdownTimeout,
-		Conversions: engine.Conversions{Converter: converter, Workers: s.config.Converters, Temp: filepath.Join(s.config.Podman.TempDir, s.installation), Processed: s.config.ProcessedFolder},
+		Conversions: engine.Conversions{Converter: watchedConverter{converter, s.state.Health}, Workers: s.config.Converters, Temp: filepath.Join(s.config.Podman.TempDir, s.installation), Processed: s.config.ProcessedFolder},
+		Observer:    s.metrics.Engine(s.state.session),
 	}, s.store, s.share, s.images, logs.Open, s.log)
+	s.state.engine.Store(e)
 	done := make(chan struct{})
 	defer close(done)
 	go func() {

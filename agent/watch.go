@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"path/filepath"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"biomero-importer/agent/config"
+	"biomero-importer/agent/health"
 	"biomero-importer/agent/intake"
 	"biomero-importer/agent/order"
 	"biomero-importer/agent/tracking"
@@ -25,8 +27,8 @@ func (s *service) watcher() (*intake.Intake, *watcher.Watcher, error) {
 	if err != nil {
 		return nil, nil, &order.Error{Class: order.Invalid, Reason: "ignore: " + err.Error(), Err: err}
 	}
-	settings := intake.Config{Ignored: ignored, ManifestTimeout: c.ManifestTimeout, FullScan: c.FullScan, PathMap: c.Legacy.PathMap, CoreGroups: c.Legacy.CoreGroups}
-	options := watcher.Options{Ignore: ignore, FullScan: c.FullScan, ScanRate: c.ScanRate, Log: s.log}
+	settings := intake.Config{Ignored: ignored, ManifestTimeout: c.ManifestTimeout, FullScan: c.FullScan, PathMap: c.Legacy.PathMap, CoreGroups: c.Legacy.CoreGroups, Recorded: s.metrics.Recorded}
+	options := watcher.Options{Ignore: ignore, FullScan: c.FullScan, ScanRate: c.ScanRate, Log: s.log, Observer: s.metrics.Watcher()}
 	for i := range c.Rules {
 		rule := &c.Rules[i]
 		taken := intake.Rule{Path: rule.Path, Settle: rule.Settle, AllowAnyUser: rule.AllowAnyUser, OnChange: rule.OnChange}
@@ -81,6 +83,11 @@ func (s *service) watch(ctx context.Context) error {
 	for ; ctx.Err() == nil; pause(ctx) {
 		hold, err := s.store.Hold(ctx, name)
 		if err != nil {
+			if errors.Is(err, tracking.ErrHeld) {
+				s.state.Set(health.Watcher, health.Standby, "")
+			} else {
+				s.state.Set(health.Watcher, health.Waiting, databaseAway)
+			}
 			if !waiting && ctx.Err() == nil {
 				s.log.InfoContext(ctx, "not watching yet", slog.Any("reason", err))
 			}
@@ -115,6 +122,9 @@ func (s *service) watchWhile(ctx context.Context, hold *tracking.Hold) error {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	s.state.watcher.Store(watch)
+	defer s.state.watcher.Store(nil)
+	s.state.Set(health.Watcher, health.Ready, "")
 	parts, ctx := errgroup.WithContext(ctx)
 	parts.Go(func() error { return watch.Run(ctx) })
 	parts.Go(func() error { return in.Run(ctx) })

@@ -73,6 +73,25 @@ tool() {
 	printf '%s\n' "$dir/$(basename "$package")"
 }
 
+# promtool prints the path of Prometheus' checker. Debian has it in the package of the
+# server, which is only unpacked: installed, it would be started.
+promtool() {
+	local dir
+	type -P promtool && return
+	dir="${XDG_CACHE_HOME:-$HOME/.cache}/biomero-importer/prometheus"
+	if [ ! -x "$dir/usr/bin/promtool" ]; then
+		command -v apt-get >/dev/null || die "promtool is missing: install Prometheus, or put promtool on the PATH."
+		say "Unpacking promtool ..."
+		rm -rf "$dir.new" && mkdir -p "$dir.new"
+		[ "$(id -u)" != 0 ] || apt-get update >/dev/null
+		(cd "$dir.new" && apt-get download prometheus >/dev/null 2>&1 && dpkg-deb --fsys-tarfile prometheus_*.deb | tar -x ./usr/bin/promtool) ||
+			die "The package prometheus could not be had. Get promtool, and put it on the PATH."
+		rm -f "$dir.new"/*.deb
+		rm -rf "$dir" && mv "$dir.new" "$dir"
+	fi
+	printf '%s\n' "$dir/usr/bin/promtool"
+}
+
 golangci_lint() { tool github.com/golangci/golangci-lint/v2/cmd/golangci-lint v2.15.0; }
 
 gotestsum() { tool gotest.tools/gotestsum v1.13.0; }

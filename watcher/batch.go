@@ -193,11 +193,29 @@ func (l *loop) accept(it *item) {
 			r.met = append(r.met, it.drop.Mark) // the listing may have passed it by
 		}
 	}
+	l.tellTaken(it)
 	if it.unit == nil {
 		l.settler.accept(it.key, it.digest)
 		return
 	}
 	it.unit.accept(&it.measure)
+}
+
+// tellTaken tells the observer of a drop, unless that has changed meanwhile.
+func (l *loop) tellTaken(it *item) {
+	if u := it.unit; u != nil {
+		if u.seq == it.seq {
+			l.observer.Taken(l.now() - u.since)
+		}
+		return
+	}
+	k := data
+	if it.drop.Control {
+		k = control
+	}
+	if after, ok := l.settler.after(it.key, l.tick(), it.node.quiet(k)); ok && l.settler.underWay(it.key, it.digest) {
+		l.observer.Taken(millis(after))
+	}
 }
 
 // refuse lets a drop that the sink did not take settle once more.

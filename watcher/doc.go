@@ -47,6 +47,12 @@
 // times as much, and their number is bounded, but for control files. The sink is what makes a drop count
 // once: marks may be lost, and then it is offered again.
 //
+// # Looking in
+//
+// Loops put up figures at each round, and answer questions between two of them, so
+// that looking in takes no lock and waits for no filesystem: see [Watcher.State],
+// [Watcher.Settling] and [Watcher.Stuck]. An [Observer] is told of what is counted.
+//
 // # Flow
 //
 // Each root, the literal prefix of rules, has a loop, which is one goroutine that

@@ -157,7 +157,7 @@ func (n *node) takeMarkers(names map[string]how) map[string]how {
 }
 
 func (l *loop) visit(ctx context.Context, n *node, names map[string]how) {
-	f, err := openFolder(l.root.anchor, n.path)
+	f, err := l.open(n.path)
 	if err != nil {
 		l.doubt(n)
 		l.unreadable(ctx, n, err)

@@ -74,6 +74,18 @@ func (f *folder) mountID() uint64 {
 	return st.Mnt_id
 }
 
+// FilesystemOf names the filesystem of a folder, and says whether events tell of every
+// change in it.
+func FilesystemOf(path string) (name string, events bool, err error) {
+	f, err := openFolder(newAnchor(path), path)
+	if err != nil {
+		return "", false, err
+	}
+	defer f.close()
+	fs := f.filesystem()
+	return fs.name, fs.local, nil
+}
+
 // filesystem asks for the filesystem of an open folder. One that does not say is
 // not relied on.
 func (f *folder) filesystem() filesystem {

@@ -47,10 +47,11 @@ type globs struct {
 	exact            map[string]struct{}
 	prefixes, suffix []string
 	general          []glob
+	spelled          []string // the patterns as they were given
 }
 
 func newGlobs(patterns []string) (globs, error) {
-	g := globs{exact: map[string]struct{}{}}
+	g := globs{exact: map[string]struct{}{}, spelled: patterns}
 	for _, p := range patterns {
 		if p == "" || strings.Contains(p, "/") {
 			return globs{}, fmt.Errorf("glob %q: a pattern for one file name is required", p)
@@ -107,6 +108,20 @@ func (g *globs) match(name string) bool {
 	return false
 }
 
+// which is the first of the globs that the name matches, as it was given; empty for
+// none.
+func (g *globs) which(name string) string {
+	if !g.match(name) {
+		return ""
+	}
+	for _, p := range g.spelled {
+		if ok, err := path.Match(lower(p), lower(name)); ok && err == nil {
+			return p
+		}
+	}
+	return ""
+}
+
 // lower folds ASCII letters only, so that names that are not UTF-8 keep their bytes.
 func lower(s string) string {
 	for i := range len(s) {
@@ -156,8 +171,13 @@ func newIgnore(patterns []string) (ignore, error) {
 // folder reports whether a pattern with slashes covers the folder at path, for
 // a rule that spells out component i where literal(i).
 func (ig *ignore) folder(path string, literal func(i int) bool) bool {
+	return ig.covering(path, literal) != nil
+}
+
+// covering is that pattern; nil for none.
+func (ig *ignore) covering(path string, literal func(i int) bool) []string {
 	if len(ig.paths) == 0 {
-		return false
+		return nil
 	}
 	comps := splitPath(path)
 	for _, pattern := range ig.paths {
@@ -178,10 +198,10 @@ func (ig *ignore) folder(path string, literal func(i int) bool) bool {
 			}
 		}
 		if matched && !asked {
-			return true
+			return pattern
 		}
 	}
-	return false
+	return nil
 }
 
 // splitPath returns the components of a clean path, absolute or not.

@@ -67,7 +67,7 @@ func (l *loop) look(ctx context.Context, n *node) {
 		l.queue.schedule(n, l.now()+minBackoff)
 		return
 	}
-	f, err := openFolder(l.root.anchor, n.path)
+	f, err := l.open(n.path)
 	if err != nil {
 		l.unreadable(ctx, n, err)
 		l.queue.schedule(n, l.now()+retryAfter)

@@ -32,6 +32,10 @@ type loop struct {
 	walks    []walkJob // to be done
 	walking  bool
 
+	settlings chan settlingAsk
+	shown     shown
+	pulse     pulse // of who calls Stuck
+
 	batch
 	recall
 	scan
@@ -51,6 +55,7 @@ func (l *loop) run(ctx context.Context) error {
 		l.lookDue(ctx)
 		l.sendBatch()
 		l.sendWalk()
+		l.show()
 
 		timer.Reset(l.pause())
 		select {
@@ -62,6 +67,7 @@ func (l *loop) run(ctx context.Context) error {
 		case <-l.notify.lost:
 			if !l.again {
 				l.again = true
+				l.observer.Lost()
 				l.log.WarnContext(ctx, "file events were lost: scanning everything", l.root.attr())
 			}
 		case err := <-l.back:
@@ -70,6 +76,8 @@ func (l *loop) run(ctx context.Context) error {
 			l.recalled(ctx, answer)
 		case done := <-l.measured:
 			l.walked(ctx, &done)
+		case ask := <-l.settlings:
+			ask.reply <- l.settling(ask.limit)
 		case <-timer.C:
 		}
 	}

@@ -114,6 +114,12 @@ func startStop(t *testing.T, sink Sink, opts Options) (stop func()) {
 	}
 	w, err := New(opts, sink)
 	require.NoError(t, err)
+	return run(t, w)
+}
+
+// run has a watcher run until it is stopped.
+func run(t *testing.T, w *Watcher) (stop func()) {
+	t.Helper()
 	w.rootPoll = 10 * time.Millisecond
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	ended := make(chan error, 1)

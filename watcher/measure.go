@@ -53,13 +53,22 @@ func (w *Watcher) Measure(ctx context.Context, path string) (Drop, bool, error) 
 	default:
 		return Drop{}, false, nil
 	}
+	done, err := w.walk(ctx, n, job)
+	if err != nil {
+		return Drop{}, false, err
+	}
+	return n.unitDrop(path, &done), true, nil
+}
+
+// walk measures a unit that belongs to the node, as fast as it can.
+func (w *Watcher) walk(ctx context.Context, n *node, job walkJob) (walkDone, error) {
 	job.rule, job.spot = n.place.rule, &n.spot
 	done := walkDone{walkJob: job}
 	walk := &walker{match: w.match, limit: rate.NewLimiter(rate.Inf, 0)}
 	if err := walk.walk(ctx, &done); err != nil {
-		return Drop{}, false, fmt.Errorf("measuring %q: %w", path, err)
+		return done, fmt.Errorf("measuring %q: %w", join(job.path, job.main), err)
 	}
-	return n.unitDrop(path, &done), true, nil
+	return done, nil
 }
 
 // Control tells as what the control file at path, an absolute one, would be handed

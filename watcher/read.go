@@ -115,7 +115,7 @@ func (l *loop) unchanged(n *node) bool {
 // enter opens a folder, notes what it is, and watches it before it is listed:
 // what appears in between shows twice rather than never.
 func (l *loop) enter(ctx context.Context, n *node) (*folder, error) {
-	f, err := openFolder(l.root.anchor, n.path)
+	f, err := l.open(n.path)
 	if err != nil {
 		return nil, err
 	}

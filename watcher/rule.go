@@ -14,6 +14,7 @@ import (
 
 // component is one part of a rule's path between two slashes.
 type component struct {
+	text    string         // as the rule has it
 	literal string         // the name itself, where nothing is captured
 	capture *regexp.Regexp // nil for a literal and for one capture alone
 	names   []string       // what is captured, in order
@@ -23,7 +24,7 @@ type component struct {
 var captureName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
 func newComponent(text string) (component, error) {
-	var c component
+	c := component{text: text}
 	var expr strings.Builder
 	expr.WriteString(`(?s)^`)
 	bare := true

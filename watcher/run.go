@@ -29,9 +29,15 @@ func (w *Watcher) Run(ctx context.Context) error {
 	ended := make(chan error, len(roots))
 	running := map[string]bool{}
 	var mu sync.Mutex
+	loops := make([]*loop, len(roots))
 	for i, at := range roots {
 		running[at.path] = true
-		l := newLoop(w, at, limit, i, len(roots))
+		loops[i] = newLoop(w, at, limit, i, len(roots))
+	}
+	w.setAtWork(loops)
+	defer w.setAtWork(nil)
+	for i, at := range roots {
+		l := loops[i]
 		go func() {
 			err := l.parts(ctx, &sink)
 			mu.Lock()
@@ -95,6 +101,8 @@ func newLoop(w *Watcher, at anchor, limit *rate.Limiter, index, of int) *loop {
 		batch:    batch{out: make(chan []Drop, 1), back: make(chan error, 1)},
 		recall:   recall{questions: make(chan []string, 1), answers: make(chan answer, 1)},
 		buf:      make([]byte, 32<<10),
+
+		settlings: make(chan settlingAsk),
 	}
 	l.rules = w.match.below(at.path)
 	l.nextScan = time.Duration(index) * stagger

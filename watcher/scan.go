@@ -58,7 +58,7 @@ func (l *loop) pollRoot(ctx context.Context) {
 	r := l.root
 	var in info
 	var mount uint64
-	f, err := openFolder(r.anchor, r.path)
+	f, err := l.open(r.path)
 	if err == nil {
 		mount = f.mountID()
 		in, err = f.look("")
@@ -179,6 +179,7 @@ func (l *loop) endPass(ctx context.Context) {
 	if l.full {
 		l.nextFull = max(l.nextFull, now+restFactor*took)
 	}
+	l.observer.Scanned(took, l.folders, l.files)
 	l.log.DebugContext(ctx, "scan finished", l.root.attr(), slog.Bool("full", l.full), slog.Bool("first", !l.scanned),
 		slog.Int("folders", l.folders), slog.Int("listed", l.listings), slog.Int("files", l.files), slog.Duration("took", took))
 	l.scanned = true

@@ -20,6 +20,7 @@ type stamp struct {
 	since  tick   // when that state was first seen, or last disturbed
 	state  state
 	gen    uint8 // the last full scan that met the file
+	whole  bool  // it was moved here complete: since is its quiet time before that
 }
 
 // how says what led to a look at a file.
@@ -108,9 +109,9 @@ func (s *settler) remember(key, digest uint64, now, quiet tick, why how) verdict
 	case st.state != pending:
 	case why == placed:
 		// Counts as quiet already, however long a control file holds it back.
-		st.since = now - quiet
+		st.since, st.whole = now-quiet, true
 	case why == touched:
-		st.since = now
+		st.since, st.whole = now, false
 	}
 	s.files[key] = st
 	if st.state != pending {
@@ -160,6 +161,15 @@ func (s *settler) accept(key, digest uint64) {
 	if st, ok := s.files[key]; ok && st.state == inflight && st.digest == digest {
 		s.remove(key)
 	}
+}
+
+// after is how long ago a file of this quiet time was last seen to change.
+func (s *settler) after(key uint64, now, quiet tick) (after tick, ok bool) {
+	st, ok := s.files[key]
+	if after = now - st.since; st.whole {
+		after -= min(after, quiet)
+	}
+	return after, ok
 }
 
 // remove deletes an entry. A map never shrinks: the last one takes it along.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 )
 
@@ -102,6 +103,8 @@ type Options struct {
 	ScanRate int
 	// Log receives what an administrator should know; nil discards it.
 	Log *slog.Logger
+	// Observer is told of what is measured; nil for nobody.
+	Observer Observer
 }
 
 // Drop is a settled file or folder.
@@ -155,9 +158,13 @@ type Watcher struct {
 	anchors  []anchor
 	sink     Sink
 	log      *slog.Logger
+	observer Observer
 	fullScan time.Duration
 	scanRate int
 	rootPoll time.Duration
+
+	mu    sync.Mutex
+	loops []*loop // while Run does
 }
 
 // New checks the options and compiles the rules. It touches no file; folders
@@ -177,12 +184,15 @@ func New(opts Options, sink Sink) (*Watcher, error) {
 	if err != nil {
 		return nil, fmt.Errorf("watcher: %w", err)
 	}
-	w := &Watcher{match: match, sink: sink, log: opts.Log, fullScan: opts.FullScan, scanRate: opts.ScanRate, rootPoll: time.Second}
+	w := &Watcher{match: match, sink: sink, log: opts.Log, observer: opts.Observer, fullScan: opts.FullScan, scanRate: opts.ScanRate, rootPoll: time.Second}
 	for _, dir := range match.roots() {
 		w.anchors = append(w.anchors, newAnchor(dir))
 	}
 	if w.log == nil {
 		w.log = slog.New(slog.DiscardHandler)
+	}
+	if w.observer == nil {
+		w.observer = nobody{}
 	}
 	if w.fullScan == 0 {
 		w.fullScan = DefaultFullScan

@@ -123,17 +123,19 @@ func (g *Guard) Operator(next http.Handler) http.Handler {
 }
 
 // identify finds out who asks. Of a token that is wrong, or may not be tried for now, it
-// answers itself.
+// answers itself, unless the proxy says who it is: what it sends may be for others.
 func (g *Guard) identify(w http.ResponseWriter, r *http.Request) (id Identity, ok bool) {
-	if token, given := bearer(r); given {
+	id = g.proxied(r)
+	if token, given := bearer(r); given && g.hasTokens() {
 		role, fault := g.try(r, token)
-		if fault != 0 {
+		switch {
+		case fault == 0:
+			return Identity{Name: role.String(), Role: role}, true
+		case id.Role == None:
 			g.refuseToken(w, r, fault)
 			return Identity{}, false
 		}
-		return Identity{Name: role.String(), Role: role}, true
 	}
-	id = g.proxied(r)
 	if session := g.session(r); session.Role > id.Role {
 		id = session
 	}

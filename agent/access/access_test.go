@@ -110,7 +110,11 @@ func TestGuard(t *testing.T) {
 		"from elsewhere, without setting": {closed, "GET", "/", far, nil, 403, "web.auth"},
 		"names this machine elsewhere":    {closed, "GET", "/", far, []string{"Host: localhost"}, 403, "web.auth"},
 		"calls itself a user":             {closed, "GET", "/", far, []string{"X-Forwarded-User: ada"}, 403, "web.auth"},
-		"an empty token":                  {closed, "GET", "/", far, []string{"Authorization: Bearer "}, 401, "token"},
+		"an empty token":                  {closed, "GET", "/", far, []string{"Authorization: Bearer "}, 403, "web.auth"},
+		"a token, without setting":        {closed, "GET", "/", far, []string{"Authorization: Bearer " + operator}, 403, "web.auth"},
+		"the proxy's own token":           {behind, "GET", "/", proxy, []string{"X-Forwarded-User: bob", "Authorization: Bearer x"}, 200, "viewer bob"},
+		"the proxy's own, beside ours":    {mixed, "GET", "/", proxy, []string{"X-Forwarded-User: bob", "Authorization: Bearer x"}, 200, "viewer bob"},
+		"the proxy's own, of nobody":      {mixed, "GET", "/", proxy, []string{"Authorization: Bearer x"}, 401, "token"},
 		"health":                          {closed, "GET", "/healthz", far, nil, 200, "none"},
 		"readiness":                       {secured, "GET", "/readyz", far, nil, 200, "none"},
 		"metrics":                         {secured, "GET", "/metrics", far, nil, 200, "none"},
@@ -308,5 +312,23 @@ func TestGuard_stopsGuessing(t *testing.T) {
 		for n := range 25_000 {
 			require.Equal(t, http.StatusUnauthorized, guess(fmt.Sprintf("[2001:db9:%x::1]:1", n), "wrong"))
 		}
+	})
+}
+
+// However a browser reads the path that a login leads to, it stays with the service.
+func FuzzOwnPath(f *testing.F) {
+	for _, seed := range []string{"/orders/7?a=b#c", "//evil.example", `/\evil.example`, "/%2fevil.example", "/\x00/evil.example", "https:evil.example"} {
+		f.Add(seed)
+	}
+	base, err := url.Parse("http://importer.example/login")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, path string) {
+		to, err := base.Parse(access.OwnPath(path))
+		require.NoError(t, err)
+		require.Equal(t, "http://importer.example", to.Scheme+"://"+to.Host)
+		require.NotContains(t, access.OwnPath(path), `\`)
+		require.False(t, strings.HasPrefix(access.OwnPath(path), "//"))
 	})
 }

@@ -44,7 +44,7 @@ func (f *file) config(src *source) (*Config, error) {
 		},
 	}
 	for _, step := range []func(*source, *Config) error{
-		f.folders, f.bounds, f.logLevel, f.database, f.roles, f.backend, f.legacyFolder, f.converters, f.web, f.ignore, f.rules,
+		f.folders, f.bounds, f.logLevel, f.database, f.roles, f.backend, f.legacyFolder, f.converters, f.web, f.ignore, f.rules, f.notify,
 	} {
 		if err := step(src, c); err != nil {
 			return nil, err

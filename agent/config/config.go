@@ -55,6 +55,7 @@ type Config struct {
 	ManifestTimeout time.Duration
 	Legacy          Legacy
 	Web             WebPage
+	Notify          Notify
 	// Warnings are sentences for the log: keys without effect any more.
 	Warnings []string
 }
@@ -127,6 +128,7 @@ type Legacy struct {
 // WebPage is the status page.
 type WebPage struct {
 	Listen string
+	URL    string // what people reach it by, with a slash at its end; empty: nothing links to it
 	Auth   WebAuth
 }
 

@@ -124,6 +124,16 @@ func TestLoad_takesEveryKey(t *testing.T) {
 		AuthFile: "/etc/auth.json", Network: true, Memory: 8 << 30, CPUs: 1.5, Pids: 100, Timeout: 2 * time.Hour, Strict: true,
 		UsernsMode: "keep-id", BindRetryAttempts: 5, BindRetryDelay: 500 * time.Millisecond,
 	}, c.Podman)
+	require.Empty(t, c.Web.Listen)
+	require.Equal(t, "https://importer.example/status/", c.Web.URL)
+	require.Equal(t, config.Notify{
+		Webhooks: []config.Webhook{
+			{URL: "https://hooks.example/a", Secret: "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz", Stages: []order.Stage{order.Completed, order.Failed}},
+			{URL: "http://chat.example/b", Stages: []order.Stage{order.Failed}, Template: `{"text": {{json .Reason}}}`},
+		},
+		SMTP:      config.MailServer{Host: "mail.example", Port: 465, TLS: "tls", User: "importer", Password: "hunter2", From: "OMERO <omero@example.org>"},
+		Addresses: map[string]string{"ada": "ada.l@example.org"}, AddressPattern: "{user}@example.org",
+	}, c.Notify)
 	require.True(t, c.Import.SkipUpgrade)
 	require.False(t, c.Import.SkipMinmax)
 	require.Len(t, c.Rules, 2)
@@ -198,7 +208,8 @@ func TestLoad_letsTheEnvironmentWin(t *testing.T) {
 	t.Parallel()
 	c := load(t, "testdata/full.good.yml", "INGEST_TRACKING_DB_URL=postgresql+asyncpg://x@y/z", "ADI_RUN_MIGRATIONS=False",
 		"OMERO_HOST=other", "OMERO_PORT=4064", "OMERO_USER=ada", "OMERO_PASSWORD=secret", "OMERODIR=/omero", "USE_REGISTER_ZARR=0",
-		"PROCESSED_DATA_FOLDER=.converted", "PODMAN_USERNS_MODE=host", "PODMAN_BIND_RETRY_ATTEMPTS=7", "PODMAN_BIND_RETRY_DELAY_SECONDS=9")
+		"PROCESSED_DATA_FOLDER=.converted", "PODMAN_USERNS_MODE=host", "PODMAN_BIND_RETRY_ATTEMPTS=7", "PODMAN_BIND_RETRY_DELAY_SECONDS=9", "NOTIFY_SMTP_PASSWORD=given")
+	require.Equal(t, "given", string(c.Notify.SMTP.Password))
 	require.Equal(t, "postgresql://x@y/z", string(c.Database.URL))
 	require.False(t, c.Database.Migrate)
 	require.Equal(t, config.OMEROServer{

@@ -43,6 +43,7 @@ type file struct {
 	Web             webBlock    `yaml:"web"`
 	OMERO           omeroBlock  `yaml:"omero"`
 	Podman          podmanBlock `yaml:"podman"`
+	Notify          notifyBlock `yaml:"notify"`
 
 	ParallelUpload      whole  `yaml:"parallel_upload_per_worker"`
 	ParallelFilesets    whole  `yaml:"parallel_filesets_per_worker"`
@@ -66,6 +67,7 @@ type dirBlock struct {
 
 type webBlock struct {
 	Listen string    `yaml:"listen"`
+	URL    string    `yaml:"url"`
 	Auth   authBlock `yaml:"auth"`
 }
 

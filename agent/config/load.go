@@ -89,6 +89,7 @@ func defaults(stateDir string) file {
 		Web:            webBlock{Listen: "127.0.0.1:8080", Auth: authBlock{Proxy: proxyBlock{From: []string{}, UserHeader: "X-Forwarded-User", Operators: []string{}}}},
 		OMERO:          omeroBlock{Port: 4064, CLI: "omero", Managed: "/OMERO/ManagedRepository"},
 		Podman:         podmanBlock{Allowed: []string{}, Pull: pullMissing, Pids: 4096, Timeout: seconds(24 * time.Hour), BindRetryAttempts: 3, BindRetryDelay: seconds(2 * time.Second)},
+		Notify:         notifyBlock{SMTP: smtpBlock{Port: 587, TLS: startTLS}, Addresses: map[string]string{}},
 		ParallelUpload: 1, ParallelFilesets: 1, TTLForUserConn: 60000, AnnotationNamespace: "biomero.import",
 		migrate: true, processedFolder: ".processed",
 	}
@@ -131,6 +132,7 @@ func (f *file) variables() []variable {
 		{"OMERO_WEB_URL", "omero.web_url", &f.OMERO.WebURL},
 		{"WEB_VIEWER_TOKEN", "web.auth.viewer_token", &f.Web.Auth.ViewerToken},
 		{"WEB_OPERATOR_TOKEN", "web.auth.operator_token", &f.Web.Auth.OperatorToken},
+		{"NOTIFY_SMTP_PASSWORD", "notify.smtp.password", &f.Notify.SMTP.Password},
 		{"USE_REGISTER_ZARR", "use_register_zarr", &f.UseRegisterZarr},
 		{"PROCESSED_DATA_FOLDER", processedFolder, &f.processedFolder},
 		{"CONTAINER_HOST", "podman.socket", &f.Podman.Socket},

@@ -32,7 +32,7 @@ func TestLoad_refusesBadFiles(t *testing.T) {
 	want := map[string]string{
 		"unknown_key":         `2: unknown setting "max_worker"; did you mean "max_workers"?`,
 		"unknown_nested":      `9: unknown setting "typ" in watch rule 2: order.destination; did you mean "type"?`,
-		"unknown_far":         `3: unknown setting "qqqqqq" in web; known here are listen, auth`,
+		"unknown_far":         `3: unknown setting "qqqqqq" in web; known here are listen, url, auth`,
 		"line_of_rule":        `8: watch rule 2: unit is "pile": allowed are auto, file and folder`,
 		"line_of_list":        `6: watch rule 1: include[1] is "[": give a pattern for one name, such as *.tif`,
 		"same_shape":          `4: watch rule 2: path is "/d/{b}/x", which watch rule 1 has already`,
@@ -67,7 +67,36 @@ func TestLoad_refusesValues(t *testing.T) {
 		return "base_dir: /d\nwatch:\n- path: /d/{a}\n  order: " + text
 	}
 	rule := func(text string) string { return "base_dir: /d\nwatch:\n- " + text }
+	hook := func(text string) string {
+		return "notify:\n  webhooks:\n  - {url: 'https://x.example/hunter2', " + text + "}"
+	}
+	smtp := func(text string) string {
+		return "notify:\n  address_pattern: '{user}@x.org'\n  smtp: {host: x, from: a@x.org, " + text + "}"
+	}
 	for _, tc := range []struct{ text, want string }{
+		// Who is told.
+		{"notify: {webhooks: [{url: 'ftp://x/hunter2', secret: x}]}", "1: notify.webhooks[0].url is no address such as"},
+		{"notify: {webhooks: [{url: 'https://a:hunter2@x/', secret: x}]}", "1: notify.webhooks[0].url is no address such as"},
+		{hook(""), "3: notify.webhooks[0] has no secret"},
+		{hook("secret: hunter2"), "3: notify.webhooks[0].secret is not whsec_ and the base64 of 24 to 64 bytes"},
+		{hook("secret: whsec_aHVudGVyMg=="), "3: notify.webhooks[0].secret is not whsec_"},
+		{hook("template: '{{.Raeson}}'"), "3: notify.webhooks[0].template cannot be used: "},
+		{hook("template: '{{'"), "3: notify.webhooks[0].template cannot be used: "},
+		{hook("template: '{\"text\": \"{{.Reason}}\"}'"), "cannot be used: what it makes is not JSON: write texts as {{json .Reason}}"},
+		{hook("template: '1', stages: []"), "3: notify.webhooks[0].stages is empty"},
+		{hook("template: '1', stages: [Import Started]"), `3: notify.webhooks[0].stages[0] is "Import Started": allowed are Import Completed and Import Failed`},
+		{hook("template: '1', stages: [Import Failed, Import Failed]"), "3: notify.webhooks[0].stages[1] is"},
+		{hook("template: '1'") + "\n  - {url: 'https://x.example/hunter2', template: '2'}", "4: notify.webhooks[1].url is there twice"},
+		{"notify:\n  webhooks: [" + strings.Repeat("{url: 'http://x'},", 21) + "]", "2: notify.webhooks has 21 entries: at most 20 are told"},
+		{smtp("tls: ssl"), `3: notify.smtp.tls is "ssl": allowed are starttls, tls and none`},
+		{smtp("user: ada"), "3: notify.smtp has to give both user and password"},
+		{smtp("user: ada, password: hunter2, tls: none"), "3: notify.smtp.tls is none: the password would be sent for all to read"},
+		{"notify: {smtp: {host: 'x:25', from: a@x.org}, address_pattern: '{user}@x.org'}", `1: notify.smtp.host is "x:25": give a host's name only`},
+		{"notify: {smtp: {host: x, from: a}, address_pattern: '{user}@x.org'}", `1: notify.smtp.from is "a": give the address that mail is from`},
+		{"notify: {smtp: {host: x, from: a@x.org}}", "1: notify.smtp is given, and no user's address"},
+		{"notify: {addresses: {ada: 'a@x.org, b@x.org'}}", `1: notify.addresses.ada is "a@x.org, b@x.org", which is no mail address`},
+		{"notify: {address_pattern: a@x.org}", `1: notify.address_pattern is "a@x.org": give an address such as`},
+		{"web: {url: 'https://x/?y'}", `1: web.url is "https://x/?y": give an address such as https://importer.example.org/`},
 		// Types.
 		{"max_workers: many", `1: max_workers is "many": give a whole number from 1`},
 		{"max_workers: 0", `1: max_workers is "0": give a whole number from 1`},

@@ -19,6 +19,12 @@ var (
 
 // web checks where the status page is, and who may see it.
 func (f *file) web(src *source, c *Config) error {
+	if f.Web.URL != "" {
+		if !isWebAddress(f.Web.URL) || strings.Contains(f.Web.URL, "?") {
+			return src.bad("web.url", "is %s: give an address such as https://importer.example.org/", quote(f.Web.URL))
+		}
+		c.Web.URL = strings.TrimSuffix(f.Web.URL, "/") + "/"
+	}
 	if err := f.webAuth(src, c); err != nil || c.Web.Listen == "" {
 		return err
 	}

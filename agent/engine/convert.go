@@ -126,7 +126,10 @@ func (r *run) converted(ctx context.Context, e *entry, req preprocess.Request) (
 		return result, json.Unmarshal([]byte(kept.Result), &result)
 	}
 	failpoint.Hit(failpoint.Converting)
-	result, err = r.runConverter(ctx, e, req)
+	err = r.engine.timed(StepConvert, func() (err error) {
+		result, err = r.runConverter(ctx, e, req)
+		return err
+	})
 	switch {
 	case order.ClassOf(err) == order.Invalid:
 		c.Refusal = err.Error()

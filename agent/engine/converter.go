@@ -106,7 +106,11 @@ func (r *run) runConverter(ctx context.Context, e *entry, req preprocess.Request
 func (e *Engine) enterConverter(ctx context.Context) (leave func()) {
 	select {
 	case e.converting <- struct{}{}:
-		return func() { <-e.converting }
+		e.config.Observer.Converting(1)
+		return func() {
+			e.config.Observer.Converting(-1)
+			<-e.converting
+		}
 	case <-ctx.Done():
 		return nil
 	}

@@ -68,8 +68,14 @@ func (r *run) describe(ctx context.Context, path string, made *preprocess.Item) 
 	return append(pairs, importer.Pair{Key: "Import_Timestamp", Value: time.Now().Format(time.RFC3339)}), nil
 }
 
-// describeOrder finds out what is attached to all files of the order.
+// describeTime bounds reading what is attached to all files.
+const describeTime = 30 * time.Second
+
+// describeOrder finds out what is attached to all files of the order, also once that is
+// cancelled: what it has imported by then is described nevertheless.
 func (r *run) describeOrder(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), describeTime)
+	defer cancel()
 	o := &r.work.Order
 	metadata, table, err := r.engine.store.Metadata(ctx, o.UUID)
 	if err != nil {

@@ -21,9 +21,13 @@ type dispatcher struct {
 	store *tracking.Store
 	agent tracking.Agent
 	log   *slog.Logger
+	turn  func() // called in each round
 	turns turns
-	wake  chan struct{} // orders may have come, or a worker is free
-	news  atomic.Bool   // something was announced since the last look
+
+	observer Observer
+
+	wake chan struct{} // orders may have come, or a worker is free
+	news atomic.Bool   // something was announced since the last look
 
 	slots   *slots
 	busy    atomic.Int64 // orders that have a worker, or wait for one
@@ -42,6 +46,8 @@ func (d *dispatcher) run(ctx, jobs context.Context) error {
 	sweep := time.NewTicker(sweepEvery)
 	defer sweep.Stop()
 	for {
+		d.turn()
+		failpoint.Hit(failpoint.Turning)
 		more, err := d.take(jobs)
 		switch {
 		case ctx.Err() != nil:
@@ -110,6 +116,9 @@ func (d *dispatcher) take(ctx context.Context) (more bool, err error) {
 	for _, w := range works {
 		d.log.DebugContext(ctx, "taken up", slog.String("order", w.Job.UUID), slog.Int64("run", w.Job.Run))
 		d.busy.Add(1)
+		if !w.Resumed {
+			d.observer.Taken(w.Waited)
+		}
 		d.start(w)
 	}
 	return more, nil

@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -30,6 +31,7 @@ type Config struct {
 	SpoolDir        string        // a folder for long lists of files while their orders are carried out
 	ShutdownTimeout time.Duration // how long running orders may go on once Run's context ends
 	Conversions     Conversions
+	Observer        Observer // nil for nobody
 }
 
 // Backend imports files. A request repeated with the same order imports
@@ -39,6 +41,8 @@ type Backend interface {
 	// its destination. The mark that it returns the first time is given back later, when the
 	// order is gone on with.
 	Prepare(ctx context.Context, o importer.Order) (mark string, err error)
+	// Import imports a batch. Where ctx ends with no cause but context.Canceled, the order is
+	// gone on with later, or by somebody else already.
 	Import(ctx context.Context, req importer.Request) ([]importer.Result, error)
 	// Folders hold the links of all that an order has imported.
 	Folders(ctx context.Context, o importer.Order) ([]string, error)
@@ -64,6 +68,9 @@ type Engine struct {
 	aside      chan struct{} // has room for one more order that is converted
 	returns    returns
 
+	turned atomic.Int64 // when the dispatcher came round last, in nanoseconds since began; 0 while there is none
+	began  time.Time
+
 	own    []string // names under which sessions have worked
 	former []string // those under which nothing is done any more
 }
@@ -71,8 +78,11 @@ type Engine struct {
 // New makes an engine; Run starts it.
 func New(c Config, store *tracking.Store, share *importer.Share, backend Backend, orderLog OrderLog, log *slog.Logger) *Engine {
 	c.Batch = cmp.Or(c.Batch, batchSize)
+	if c.Observer == nil {
+		c.Observer = nobody{}
+	}
 	return &Engine{
-		config: c, store: store, share: share, backend: backend, orderLog: orderLog, log: log,
+		config: c, store: store, share: share, backend: backend, orderLog: orderLog, log: log, began: time.Now(),
 		abort: make(chan struct{}), converting: make(chan struct{}, c.Conversions.Workers), aside: make(chan struct{}, asideFactor*c.Conversions.Workers),
 	}
 }
@@ -97,6 +107,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		err := e.session(ctx)
 		if err != nil && ctx.Err() == nil {
+			e.config.Observer.Session(err)
 			e.log.WarnContext(ctx, "the engine lost the database and starts again", slog.Any("error", err))
 			pause(ctx, time.Second)
 		}
@@ -119,6 +130,7 @@ func (e *Engine) session(ctx context.Context) error {
 	e.former = nil
 	e.own = append(e.own, name)
 	e.own = e.own[max(len(e.own)-maxOwn, 0):]
+	e.config.Observer.Session(nil)
 	e.log.DebugContext(ctx, "taking orders", slog.String("agent", name), slog.Int("workers", e.config.Workers))
 	lasting := context.WithoutCancel(ctx)
 	// Orders do not end with ctx: drain gives them their time.
@@ -126,7 +138,7 @@ func (e *Engine) session(ctx context.Context) error {
 	defer cancelJobs()
 	var workers sync.WaitGroup
 	d := &dispatcher{
-		store: e.store, agent: agent, log: e.log, wake: make(chan struct{}, 1), slots: newSlots(e.config.Workers),
+		store: e.store, agent: agent, log: e.log, turn: e.turn, observer: e.config.Observer, wake: make(chan struct{}, 1), slots: newSlots(e.config.Workers),
 		running: running{cancels: map[tracking.Job]context.CancelCauseFunc{}},
 	}
 	d.start = func(w *tracking.Work) {
@@ -151,7 +163,10 @@ func (e *Engine) session(ctx context.Context) error {
 	taking, stopTaking := context.WithCancel(ctx)
 	defer stopTaking()
 	group, groupCtx := errgroup.WithContext(taking)
-	group.Go(func() error { return d.run(groupCtx, jobs) })
+	group.Go(func() error {
+		defer e.turned.Store(0)
+		return d.run(groupCtx, jobs)
+	})
 	group.Go(func() error { return d.listen(groupCtx) })
 	group.Go(func() error { return (&rescuer{store: e.store, log: e.log, own: slices.Clone(e.own)}).run(groupCtx) })
 	// The lock is watched until the last order has ended.
@@ -228,6 +243,20 @@ func watch(ctx context.Context, hold *tracking.Hold) error {
 		}
 	}
 	return nil
+}
+
+// turn notes that the dispatcher comes round.
+func (e *Engine) turn() { e.turned.Store(max(int64(time.Since(e.began)), 1)) }
+
+// Still is for how long the dispatcher has not come round. Each round has a deadline of
+// 30 seconds, whatever the database does; while the database is away there is no
+// dispatcher, and nothing stands still.
+func (e *Engine) Still() time.Duration {
+	turned := e.turned.Load()
+	if turned == 0 {
+		return 0
+	}
+	return time.Since(e.began) - time.Duration(turned)
 }
 
 // agentName is new for every session, so that what an earlier one left behind

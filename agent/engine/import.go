@@ -99,9 +99,13 @@ func (r *run) importBatch(ctx context.Context, batch []entry) error {
 
 // ask has the backend import files for the order, and returns a result for each.
 func (r *run) ask(ctx context.Context, files []importer.File, parent string, describe func(int) ([]importer.Pair, error)) ([]importer.Result, error) {
-	results, err := r.engine.backend.Import(ctx, importer.Request{
-		Order: target(r.work), Files: files, Parent: parent, Describe: describe,
-		Progress: func(done int) { r.note(func(*converting) { r.progressWith(ctx, "importing", done) }) }, Log: r.log,
+	var results []importer.Result
+	err := r.engine.timed(StepImport, func() (err error) {
+		results, err = r.engine.backend.Import(ctx, importer.Request{
+			Order: target(r.work), Files: files, Parent: parent, Describe: describe,
+			Progress: func(done int) { r.note(func(*converting) { r.progressWith(ctx, "importing", done) }) }, Log: r.log,
+		})
+		return err
 	})
 	if err == nil && len(results) != len(files) {
 		err = errNoResult

@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"testing"
@@ -120,4 +121,26 @@ func TestEngine_givesBackWhatItTookUpTooEarly(t *testing.T) {
 	}
 	close(release)
 	f.await(last, 1)
+}
+
+// What a cancelled order has imported can still be described, though it never was before.
+func TestEngine_describesWhatACancelledOrderHasImported(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	described := make(chan error, 1)
+	f.start(engine.Config{}, backend(func(ctx context.Context, req importer.Request) ([]importer.Result, error) {
+		if err := f.store.Cancel(context.WithoutCancel(ctx), req.UUID); err != nil {
+			return nil, err
+		}
+		<-ctx.Done()
+		pairs, err := req.Describe(0)
+		if err == nil && len(pairs) == 0 {
+			err = errors.New("there is nothing to be said")
+		}
+		described <- err
+		return nil, ctx.Err()
+	}))
+	id := f.place(f.file("a.tif"))
+	require.NoError(t, <-described)
+	require.Equal(t, "The order was cancelled.", f.await(id, 1).Description)
 }

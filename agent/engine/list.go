@@ -137,6 +137,7 @@ func (r *run) decide(f tracking.File, size int64) {
 		t.failed++
 	}
 	r.unsaved = append(r.unsaved, f)
+	r.engine.config.Observer.File(f.State)
 }
 
 // failures sums up the files that failed, or is nil.

@@ -63,6 +63,8 @@ func (e *Engine) carryOut(ctx context.Context, work *tracking.Work, free func())
 	}
 	defer func() { _ = errors.Join(r.listed.Close(), r.todo.Close()) }()
 	defer e.leave(ctx, work.Job.UUID)
+	e.config.Observer.Working(1)
+	defer e.config.Observer.Working(-1)
 	r.unsettled.Store(work.Job.Run > 1)
 	r.begin(ctx) // before a slow disk lets later orders pass
 	log, closeLog, err := e.orderLog(work.Job.UUID)
@@ -77,6 +79,9 @@ func (e *Engine) carryOut(ctx context.Context, work *tracking.Work, free func())
 		return
 	}
 	keptBy := hindered(err)
+	if ctx.Err() == nil {
+		e.config.Observer.Fault(faultOf(err))
+	}
 	switch {
 	case ctx.Err() != nil:
 		r.log.InfoContext(ctx, "interrupted; to be resumed")
@@ -156,6 +161,7 @@ func (r *run) do(ctx context.Context) error {
 	defer func() { _ = r.begun() }()
 	err := guarded(ctx, r.log, r.steps)
 	if err != nil && errors.Is(context.Cause(ctx), errCancelled) {
+		r.engine.config.Observer.Fault(FaultCancelled)
 		return r.end(ctx, r.cancelled())
 	}
 	if stopped(ctx, err) {
@@ -163,6 +169,12 @@ func (r *run) do(ctx context.Context) error {
 	}
 	if err != nil && passes(err) && !r.last {
 		return err
+	}
+	switch {
+	case r.work.Cancelled:
+		r.engine.config.Observer.Fault(FaultCancelled)
+	case err != nil:
+		r.engine.config.Observer.Fault(faultOf(err))
 	}
 	return r.end(ctx, err)
 }
@@ -178,7 +190,7 @@ func (r *run) begin(ctx context.Context) {
 		}
 	}
 	if r.work.Crashes < maxCrashes {
-		r.unread = guarded(ctx, r.engine.log.With(slog.String("order", r.work.Job.UUID)), r.list)
+		r.unread = guarded(ctx, r.engine.log.With(slog.String("order", r.work.Job.UUID)), r.engine.timedIn(StepList, r.list))
 	}
 	if r.begun == nil {
 		r.beginBeside(ctx)
@@ -214,12 +226,12 @@ func (r *run) steps(ctx context.Context) error {
 	if r.work.Crashes >= maxCrashes {
 		return order.Errorf(order.Invalid, "The importer stopped %d times while it worked on this order; its log may say why.", r.work.Crashes)
 	}
-	if err := within(ctx, "checking the files", r.engine.config.CheckTimeout, r.validate); err != nil {
+	if err := within(ctx, "checking the files", r.engine.config.CheckTimeout, r.engine.timedIn(StepCheck, r.validate)); err != nil {
 		return err
 	}
 	failpoint.Hit(failpoint.Checked)
 	if r.todo.Len() > 0 {
-		if err := r.prepare(ctx); err != nil {
+		if err := r.engine.timedIn(StepPrepare, r.prepare)(ctx); err != nil {
 			return err
 		}
 	}
@@ -240,9 +252,10 @@ func (r *run) end(ctx context.Context, fault error) error {
 		return err
 	}
 	r.discard(ctx) // while the order is this run's: the next attempt has its own
-	if err := unsaved(r.engine.store.Finish(ctx, end)); err != nil {
+	if err := r.engine.timed(StepEnd, func() error { return unsaved(r.engine.store.Finish(ctx, end)) }); err != nil {
 		return err
 	}
+	r.engine.config.Observer.Ended(end.Stage, time.Since(r.began))
 	if fault != nil {
 		r.log.WarnContext(ctx, "order failed", slog.String("reason", end.Reason), slog.Any("error", fault),
 			slog.Duration("took", time.Since(r.began)))

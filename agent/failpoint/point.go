@@ -7,6 +7,7 @@ type Point string
 const (
 	Placing    Point = "placing"    // a drop and its order are about to be committed
 	Placed     Point = "placed"     // they are
+	Turning    Point = "turning"    // the dispatcher comes round
 	Taking     Point = "taking"     // orders are about to be taken up
 	Taken      Point = "taken"      // they are, and nobody works on them yet
 	Listed     Point = "listed"     // an order's files are listed

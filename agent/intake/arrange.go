@@ -80,7 +80,7 @@ func (in *Intake) data(ctx context.Context, drops []watcher.Drop, prints map[str
 	if records = slices.Concat(records, flagged, taken); len(records) == 0 {
 		return failed
 	}
-	if err := in.store.Place(ctx, records, orders); err != nil {
+	if err := in.place(ctx, records, orders); err != nil {
 		return err
 	}
 	for _, o := range orders {

@@ -55,7 +55,21 @@ func (in *Intake) fingerprints(ctx context.Context, drops []watcher.Drop) (print
 			wanted = append(wanted, &drops[i])
 		}
 	}
-	contents, faults := make([]uint64, len(wanted)), make([]error, len(wanted))
+	contents, faults := in.condenseAll(ctx, wanted)
+	prints, unread = make(map[string]uint64, len(wanted)), map[string]error{}
+	for i, d := range wanted {
+		prints[d.Path] = contents[i]
+		if prev := known[d.Path]; faults[i] != nil && hinges(&prev, d) {
+			unread[d.Path] = faults[i]
+		}
+	}
+	return prints, unread, nil
+}
+
+// condenseAll returns the fingerprints of drops, or why there is none, as far as ctx
+// leaves the time.
+func (in *Intake) condenseAll(ctx context.Context, wanted []*watcher.Drop) (contents []uint64, faults []error) {
+	contents, faults = make([]uint64, len(wanted)), make([]error, len(wanted))
 	root := in.share.Root()
 	var next atomic.Int64
 	var pool sync.WaitGroup
@@ -78,14 +92,7 @@ func (in *Intake) fingerprints(ctx context.Context, drops []watcher.Drop) (print
 		})
 	}
 	pool.Wait()
-	prints, unread = make(map[string]uint64, len(wanted)), map[string]error{}
-	for i, d := range wanted {
-		prints[d.Path] = contents[i]
-		if prev := known[d.Path]; faults[i] != nil && hinges(&prev, d) {
-			unread[d.Path] = faults[i]
-		}
-	}
-	return prints, unread, nil
+	return contents, faults
 }
 
 // tells reports whether a drop's fingerprint is of use: unless it was taken

@@ -60,6 +60,8 @@ type Config struct {
 	// Measure describes what is at a path as the watcher would hand it over, and
 	// is false for what it would not; see watcher.Watcher.
 	Measure func(ctx context.Context, path string) (watcher.Drop, bool, error)
+	// Recorded is told of drops that were recorded, and has to return at once; nil for nobody.
+	Recorded func(drops []tracking.Drop)
 }
 
 // Containers finds a Dataset or Screen by name, or makes it.
@@ -86,6 +88,9 @@ type Intake struct {
 
 // New makes an intake.
 func New(c Config, store *tracking.Store, share *importer.Share, containers Containers, log *slog.Logger) *Intake {
+	if c.Recorded == nil {
+		c.Recorded = func([]tracking.Drop) {}
+	}
 	return &Intake{
 		config: c, store: store, share: share, containers: containers, log: log,
 		budget: budget, manifests: newRegister(), looking: map[string]int{}, unread: map[string]unreadDrop{},
@@ -97,6 +102,15 @@ var _ watcher.Sink = (*Intake)(nil)
 // Known implements watcher.Sink.
 func (in *Intake) Known(ctx context.Context, folders []string) ([][]uint64, error) {
 	return in.store.Known(ctx, folders)
+}
+
+// place records drops and places orders, together or not at all.
+func (in *Intake) place(ctx context.Context, drops []tracking.Drop, orders []tracking.NewOrder) error {
+	err := in.store.Place(ctx, drops, orders)
+	if err == nil {
+		in.config.Recorded(drops)
+	}
+	return err
 }
 
 // Settled implements watcher.Sink. When it returns nil, every drop is recorded

@@ -308,7 +308,7 @@ func (in *Intake) authorise(m *manifest) error {
 func (in *Intake) save(ctx context.Context, m *manifest, state tracking.DropState, reason string) error {
 	record := m.record
 	record.State, record.Reason = state, reason
-	err := in.store.Place(ctx, []tracking.Drop{record}, nil)
+	err := in.place(ctx, []tracking.Drop{record}, nil)
 	if errors.Is(err, tracking.ErrDropChanged) {
 		return in.adopt(ctx, m)
 	}
@@ -377,7 +377,7 @@ func (in *Intake) recordGone(ctx context.Context, path string) error {
 		return nil
 	}
 	d.State, d.Reason = tracking.DropGone, "It was removed before it was taken."
-	if err := in.store.Place(ctx, []tracking.Drop{d}, nil); err != nil && !errors.Is(err, tracking.ErrDropChanged) {
+	if err := in.place(ctx, []tracking.Drop{d}, nil); err != nil && !errors.Is(err, tracking.ErrDropChanged) {
 		return err
 	}
 	return nil

@@ -54,7 +54,7 @@ func (in *Intake) take(ctx context.Context, m *manifest, i *inspection) error {
 	for n := range records {
 		records[n].UUID = o.UUID
 	}
-	err = in.store.Place(ctx, records, []tracking.NewOrder{{Order: o, ChosenUUID: chosen}})
+	err = in.place(ctx, records, []tracking.NewOrder{{Order: o, ChosenUUID: chosen}})
 	switch {
 	case errors.Is(err, tracking.ErrDropChanged):
 		return in.adopt(ctx, m)

@@ -78,14 +78,14 @@ const lockTimeout = "55P03"
 
 // endUnbegun ends an order that nobody carries out.
 func endUnbegun(ctx context.Context, tx pgx.Tx, uuid string) error {
-	var importID int64
+	var importID, run int64
 	err := tx.QueryRow(ctx, `
 		INSERT INTO importer.orders AS o (uuid, import_id, attempt, state, reason, run, ended_at)
 		SELECT $1, max(id + 0), 1, 'failed', $2, 1, clock_timestamp() FROM public.imports WHERE uuid = $1 HAVING max(id + 0) IS NOT NULL
 		ON CONFLICT (uuid) DO UPDATE SET state = 'failed', reason = $2, run = o.run + 1, due_at = NULL, ended_at = clock_timestamp(),
 		    attempt = o.attempt + CASE WHEN o.state = 'queued' THEN 0 ELSE 1 END,
 		    import_id = CASE WHEN o.state = 'queued' THEN o.import_id ELSE excluded.import_id END
-		RETURNING import_id`, uuid, cancelled).Scan(&importID)
+		RETURNING import_id, run`, uuid, cancelled).Scan(&importID, &run)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil // its rows are gone, and now it is too
 	}
@@ -99,6 +99,7 @@ func endUnbegun(ctx context.Context, tx pgx.Tx, uuid string) error {
 	batch.Queue(dateRows, []string{uuid})
 	stages.queue(batch)
 	batch.Queue(report, []string{uuid})
+	batch.Queue(announce, []string{uuid}, []int64{run})
 	return tx.SendBatch(ctx, batch).Close()
 }
 

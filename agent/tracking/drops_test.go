@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -172,4 +173,28 @@ func TestRecent_isNewestFirstAndIncludesWaitingOrders(t *testing.T) {
 	require.Equal(t, taken, list[1].UUID)
 	_, err = f.Show(t.Context(), "nobody")
 	require.Equal(t, order.Invalid, order.ClassOf(err))
+}
+
+// Of several that choose one uuid at the same time, one gets it.
+func TestSubmit_aChosenUUIDOnce(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	o := newOrder("/data/a.tif")
+	o.ChosenUUID = true
+	errs := make([]error, 8)
+	var all sync.WaitGroup
+	for i := range errs {
+		all.Go(func() { errs[i] = f.Submit(t.Context(), o) })
+	}
+	all.Wait()
+	placed := 0
+	for _, err := range errs {
+		if err == nil {
+			placed++
+			continue
+		}
+		require.ErrorIs(t, err, tracking.ErrUUIDTaken)
+	}
+	require.Equal(t, 1, placed)
+	require.Len(t, f.stages(o.UUID), 1)
 }

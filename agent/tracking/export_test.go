@@ -45,6 +45,15 @@ func (f *Filter) Asked(ctx context.Context, s *Store) ([]Asked, error) {
 	}, err
 }
 
+// ReadPlace reads a place in a list, and writes it again.
+func ReadPlace(token string) (string, error) {
+	p, err := parsePlace(token)
+	return p.String(), err
+}
+
+// DepthQuery is what Depth asks.
+const DepthQuery = depth
+
 // PageQueries are those of the status page, with the arguments for one order.
 func PageQueries(uuid string, from time.Time) map[string]Asked {
 	return map[string]Asked{

@@ -96,6 +96,7 @@ func (s *Store) finish(ctx context.Context, ends []End) ([]grip, error) {
 	batch.Queue(endOrders, append(args, of)...).Query(func(rows pgx.Rows) error { return collectGrips(rows, grips) })
 	// Of orders that belong to somebody else these say nothing that is not so.
 	batch.Queue(report, uuids)
+	batch.Queue(announce, uuids, runs)
 	batch.Queue(unpark, uuids)
 	failpoint.Hit(failpoint.Ending)
 	err := s.pool.SendBatch(ctx, batch).Close()

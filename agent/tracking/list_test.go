@@ -320,3 +320,20 @@ func TestList_ofAMillionOrders(t *testing.T) {
 	t.Logf("counts %v in %s", counts, time.Since(began))
 	require.Equal(t, fmt.Sprint(map[order.Stage]int64{order.Pending: 100_000, order.Started: 1000, order.Preprocessing: 0}), fmt.Sprint(counts))
 }
+
+// What is taken for a place is one that a list could have ended at.
+func FuzzPlace(f *testing.F) {
+	for _, seed := range []string{"", "x", "aG9sMDJrNG05YyA5M2Q0YmRiOS02ZDAwLTRhOTItOTlmMC1hMW", base64.RawURLEncoding.EncodeToString([]byte("10 x"))} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, token string) {
+		again, err := tracking.ReadPlace(token)
+		if err != nil {
+			require.Equal(t, order.Invalid, order.ClassOf(err))
+			return
+		}
+		if token != "" {
+			require.Equal(t, token, again)
+		}
+	})
+}

@@ -19,7 +19,10 @@ type Hold struct {
 	conn *pgx.Conn
 }
 
-// Hold takes the lock of the agent of this name.
+// ErrHeld says that another agent has the lock.
+var ErrHeld = errors.New("another agent holds it already")
+
+// Hold takes the lock of the agent of this name; ErrHeld where another agent has it.
 func (s *Store) Hold(ctx context.Context, agent string) (*Hold, error) {
 	conn, err := pgx.ConnectConfig(ctx, s.pool.Config().ConnConfig)
 	if err != nil {
@@ -28,7 +31,7 @@ func (s *Store) Hold(ctx context.Context, agent string) (*Hold, error) {
 	var got bool
 	err = conn.QueryRow(ctx, `SELECT pg_try_advisory_lock($1, hashtext($2))`, agentLocks, agent).Scan(&got)
 	if err == nil && !got {
-		err = errors.New("another agent holds it already")
+		err = ErrHeld
 	}
 	if err != nil {
 		_ = conn.Close(ctx)

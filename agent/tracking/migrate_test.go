@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
@@ -120,4 +121,31 @@ func TestOpen_doesNotShowThePassword(t *testing.T) {
 	_, err := tracking.Open(t.Context(), "postgres://ada:hunter2@127.0.0.1:1/db?connect_timeout=1", 2)
 	require.Error(t, err)
 	require.NotContains(t, err.Error(), "hunter2")
+}
+
+// An agent that has one of two tables, and then wants the other, gets it: the migration
+// that has that one lets go of it, and goes on later.
+func TestMigrate_waitsForAgentsInEitherOrder(t *testing.T) {
+	t.Parallel()
+	for _, tables := range [][2]string{{"importer.inbox", "importer.orders"}, {"importer.orders", "importer.inbox"}} {
+		url := trackingtest.EmptyURL(t)
+		require.NoError(t, tracking.MigrateTo(t.Context(), url, 14))
+		f := fixture{Store: open(t, url), t: t}
+		agent, err := f.Pool().Begin(t.Context())
+		require.NoError(t, err)
+		defer func() { _ = agent.Rollback(t.Context()) }()
+		lock := func(table string) {
+			_, err := agent.Exec(t.Context(), "LOCK TABLE "+table+" IN ROW EXCLUSIVE MODE")
+			require.NoError(t, err)
+		}
+		lock(tables[0])
+		done := make(chan error, 1)
+		go func() { done <- tracking.MigrateTo(t.Context(), url, 15) }()
+		require.Eventually(t, func() bool {
+			return f.column(`SELECT count(*)::text FROM pg_locks WHERE NOT granted AND relation = $1::text::regclass`, tables[0])[0] != "0"
+		}, time.Minute, time.Millisecond)
+		lock(tables[1])
+		require.NoError(t, agent.Commit(t.Context()))
+		require.NoError(t, <-done)
+	}
 }

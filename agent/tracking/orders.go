@@ -59,8 +59,30 @@ func (s *Store) Show(ctx context.Context, uuid string) (*Status, error) {
 	return st, nil
 }
 
+// ErrUnknown is in an Invalid error that says that there is no such order.
+var ErrUnknown = errors.New("there is no such order")
+
 func unknown(uuid string) error {
-	return order.Errorf(order.Invalid, "There is no order %q; `biomero-importer order list` shows those there are.", uuid)
+	reason := fmt.Sprintf("There is no order %q; `biomero-importer order list` shows those there are.", uuid)
+	return &order.Error{Class: order.Invalid, Reason: reason, Err: ErrUnknown}
+}
+
+// Placed is an order as it was placed first, but for what has no column in the clients'
+// tables. An unknown uuid is an Invalid error with ErrUnknown.
+func (s *Store) Placed(ctx context.Context, uuid string) (order.Order, error) {
+	var row pendingRow
+	err := s.pool.QueryRow(ctx, `SELECT p.id, p.group_name, p.user_name, p.destination_type, p.destination_id, p.files, coalesce(p.description, ''),
+			p.import_options, p.preprocessing_id, c.container, c.input_file, c.output_folder, c.alt_output_folder, c.extra_params::text
+		FROM public.imports p LEFT JOIN public.imports_preprocessing c ON c.id = p.preprocessing_id
+		WHERE p.id = (SELECT min(id + 0) FROM public.imports WHERE uuid = $1)`, text(uuid)).Scan(row.written()...)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return order.Order{}, unknown(uuid)
+	case err != nil:
+		return order.Order{}, fmt.Errorf("looking up the order %s: %w", uuid, err)
+	}
+	w := row.decode(uuid)
+	return w.Order, w.Faulty
 }
 
 // status is nil for an unknown uuid.

@@ -59,10 +59,12 @@ VALUES ($1, $2, $3, $4, 'Import Pending', $5, $6, $7, nullif($8, ''), $9)`
 
 func placeOrder(ctx context.Context, tx pgx.Tx, o *NewOrder) error {
 	if o.ChosenUUID {
+		// A statement of its own, see Take.
+		if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtext('importer.uuid'), hashtext($1))`, o.UUID); err != nil {
+			return err
+		}
 		var taken bool
-		err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM public.imports WHERE uuid = $1)
-			FROM pg_advisory_xact_lock(hashtext('importer.uuid'), hashtext($1))`, o.UUID).Scan(&taken)
-		if err != nil {
+		if err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM public.imports WHERE uuid = $1)`, o.UUID).Scan(&taken); err != nil {
 			return err
 		}
 		if taken {

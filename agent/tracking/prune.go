@@ -28,13 +28,15 @@ WITH old AS MATERIALIZED (
     SELECT DISTINCT uuid FROM counted WHERE n = 1 OR uuid IS DISTINCT FROM (SELECT uuid FROM counted WHERE n = $3 + 1)
 ), requests AS (
     DELETE FROM importer.requests r USING lot WHERE r.uuid = lot.uuid
+), deliveries AS (
+    DELETE FROM importer.deliveries d USING lot WHERE d.uuid = lot.uuid
 ), files AS (
     DELETE FROM importer.files f USING lot WHERE f.order_uuid = lot.uuid
 )
 DELETE FROM importer.orders o USING lot WHERE o.uuid = lot.uuid`
 
-// Prune forgets attempts that ended before a moment, with their files and requests,
-// and reports whether there may be more. The rows of the imports table stay, and so
+// Prune forgets attempts that ended before a moment, with their files, requests
+// and deliveries, and reports whether there may be more. The rows of the imports table stay, and so
 // does what is known of drops, without which they would be new ones.
 func (s *Store) Prune(ctx context.Context, before time.Time) (more bool, err error) {
 	tag, err := s.pool.Exec(ctx, forget, before, prunedOrders, prunedFiles)

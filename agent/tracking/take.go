@@ -3,6 +3,7 @@ package tracking
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -18,7 +19,8 @@ type Job struct {
 }
 
 // pendingColumns are of an order o, and what its client wrote.
-const pendingColumns = `o.uuid, o.run, o.attempt, o.crashes, o.tries, o.cancelled, o.round, o.mark, ` + writtenColumns
+const pendingColumns = `o.uuid, o.run, o.attempt, o.crashes, o.tries, o.cancelled, o.round, o.mark,
+       extract(epoch FROM clock_timestamp() - o.queued_at)::float8, ` + writtenColumns
 
 // writtenColumns are of the row p that an order was made from, which may be gone, and
 // of that row's converter c. Long lists of files are read later, by EachPath.
@@ -170,8 +172,9 @@ func collectWorks(rows pgx.Rows, agent string) (works []*Work, seen bool, err er
 	var attempt, crashes, tries *int
 	var cancelled *bool
 	var mark *string
+	var waited *float64
 	var row pendingRow
-	into := []any{&uuid, &run, &attempt, &crashes, &tries, &cancelled, &round, &mark}
+	into := []any{&uuid, &run, &attempt, &crashes, &tries, &cancelled, &round, &mark, &waited}
 	_, err = pgx.ForEachRow(rows, append(into, row.written()...), func() error {
 		seen = true
 		if uuid == nil {
@@ -179,6 +182,7 @@ func collectWorks(rows pgx.Rows, agent string) (works []*Work, seen bool, err er
 		}
 		w := &Work{Written: row.decode(*uuid), Job: Job{UUID: *uuid, Run: *run, Agent: agent}, row: row.id}
 		w.Attempt, w.Crashes, w.Tries, w.Cancelled, w.Round, w.Mark = *attempt, *crashes, *tries, *cancelled, *round, *mark
+		w.Waited = time.Duration(max(*waited, 0) * float64(time.Second)) // a clock may have been set back
 		works = append(works, w)
 		return nil
 	})

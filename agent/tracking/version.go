@@ -3,6 +3,7 @@ package tracking
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -15,6 +16,14 @@ func (s *Store) Version(ctx context.Context) (server string, tables int, err err
 		return "", 0, fmt.Errorf("reading the database's version: %w", err)
 	}
 	return server, tables, nil
+}
+
+// Clock is the time by the database's clock.
+func (s *Store) Clock(ctx context.Context) (now time.Time, err error) {
+	if err := s.pool.QueryRow(ctx, `SELECT clock_timestamp()`).Scan(&now); err != nil {
+		return time.Time{}, fmt.Errorf("reading the database's clock: %w", err)
+	}
+	return now, nil
 }
 
 // lackedRights are the rights on clients' tables that the service needs and has not: of

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -57,6 +58,8 @@ type Work struct {
 	Mark string
 	// Filesets and Images are those that Recorded found of its files, in ascending order.
 	Filesets, Images []int64
+	// Waited is for how long it has been asked for.
+	Waited time.Duration
 	// Cancelled is set of one that is only to be ended.
 	Cancelled bool
 	// Resumed is set of one that was taken up before, in the same attempt.

@@ -87,10 +87,9 @@ type server struct {
 	reading singleflight.Group
 }
 
-// Handler answers with the pages, their events, the JSON of /api/orders and
-// /api/orders/UUID, and /healthz (200 when the database answers, else 503), which also
-// tells of trouble, for which nobody is to restart the service. Who asks is what package
-// access found out; only an operator may change anything.
+// Handler answers with the pages, their events, and the JSON of /api/orders and
+// /api/orders/UUID. Who asks is what package access found out; only an operator may change
+// anything.
 func Handler(store Store, o Options) http.Handler {
 	s := &server{Options: o, orders: store, hub: newHub(store, o.Log), charts: newCharts(store)}
 	mux := http.NewServeMux()
@@ -108,7 +107,6 @@ func Handler(store Store, o Options) http.Handler {
 	mux.HandleFunc("GET /static/{version}/{name}", static)
 	mux.HandleFunc("GET /api/orders", s.apiList)
 	mux.HandleFunc("GET /api/orders/{uuid}", s.apiOrder)
-	mux.HandleFunc("GET /healthz", s.health)
 	all := http.NewServeMux()
 	all.HandleFunc("GET /events", s.events) // as they come, and not when enough of them can be compressed
 	all.Handle("/", gzhttp.GzipHandler(mux))
@@ -141,20 +139,6 @@ func (s *server) apiList(w http.ResponseWriter, r *http.Request) {
 func (s *server) apiOrder(w http.ResponseWriter, r *http.Request) {
 	found, err := s.orders.Show(r.Context(), r.PathValue("uuid"))
 	s.reply(w, r, found, err)
-}
-
-func (s *server) health(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(r.Context(), 3*time.Second)
-	defer cancel()
-	if _, err := s.orders.Recent(ctx, 1); err != nil {
-		http.Error(w, "The database does not answer.", http.StatusServiceUnavailable)
-		return
-	}
-	text := "ok\n"
-	if trouble := s.Trouble(); trouble != "" {
-		text += "waiting: " + trouble + "\n"
-	}
-	_, _ = w.Write([]byte(text))
 }
 
 // reply answers with JSON.

@@ -85,26 +85,14 @@ func TestAPI(t *testing.T) {
 	require.Equal(t, http.StatusNotFound, get(t, one, "/elsewhere").Code)
 }
 
-func TestHealth_followsTheDatabase(t *testing.T) {
+func TestPages_ofADatabaseThatIsAway(t *testing.T) {
 	t.Parallel()
-	require.Equal(t, http.StatusOK, get(t, one, "/healthz").Code)
 	down := orders{err: errors.New("postgres://ada:hunter2@db is down")}
-	for _, path := range []string{"/healthz", "/api/orders", "/api/orders/u1"} {
+	for _, path := range []string{"/api/orders", "/api/orders/u1"} {
 		r := get(t, down, path)
 		require.Equal(t, http.StatusServiceUnavailable, r.Code, path)
 		require.NotContains(t, r.Body.String(), "hunter2", path)
 	}
-}
-
-// What the service waits for is told, and is no reason to restart it.
-func TestHealth_tellsOfTrouble(t *testing.T) {
-	t.Parallel()
-	require.Equal(t, "ok\n", get(t, one, "/healthz").Body.String())
-	waiting := one
-	waiting.trouble = "OMERO is not available."
-	r := get(t, waiting, "/healthz")
-	require.Equal(t, http.StatusOK, r.Code)
-	require.Equal(t, "ok\nwaiting: OMERO is not available.\n", r.Body.String())
 }
 
 func TestServe_endsWithItsContext(t *testing.T) {
@@ -115,7 +103,7 @@ func TestServe_endsWithItsContext(t *testing.T) {
 	done := make(chan error, 1)
 	go func() { done <- web.Serve(ctx, listener, handler(one, web.Options{})) }()
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	r, err := client.Get("http://" + listener.Addr().String() + "/healthz")
+	r, err := client.Get("http://" + listener.Addr().String() + "/api/orders")
 	require.NoError(t, err)
 	require.NoError(t, r.Body.Close())
 	require.Equal(t, http.StatusOK, r.StatusCode)

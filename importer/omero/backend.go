@@ -83,6 +83,24 @@ const pingTime = 2 * time.Minute
 // importer.ErrUnavailable where the server does not answer, and an *importer.Error where it
 // refuses.
 func (b *Backend) Ping(ctx context.Context) error {
+	err := b.ask(ctx, b.cli.Ping)
+	if refused, ok := errors.AsType[*model.LoginError](err); ok {
+		return &importer.Error{Reason: fmt.Sprintf("OMERO refuses the importer's own account: check omero.user and omero.password. It says: %s.", refused.Detail), Err: err}
+	}
+	return b.outward(err)
+}
+
+// Sudo makes sure that the account may act for others. Its errors are as Ping's.
+func (b *Backend) Sudo(ctx context.Context) error {
+	err := b.ask(ctx, b.cli.Sudo)
+	if refused, ok := errors.AsType[*model.LoginError](err); ok {
+		return &importer.Error{Reason: fmt.Sprintf("OMERO does not let the importer's own account act for others. It says: %s.", refused.Detail), Err: err}
+	}
+	return b.outward(err)
+}
+
+// ask has the command line do something in a folder of its own.
+func (b *Backend) ask(ctx context.Context, do func(ctx context.Context, dir string) error) error {
 	ctx, cancel := context.WithTimeout(ctx, pingTime)
 	defer cancel()
 	dir, err := os.MkdirTemp(b.folder.path, "ping-")
@@ -90,11 +108,7 @@ func (b *Backend) Ping(ctx context.Context) error {
 		return fmt.Errorf("making a folder for a session: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	err = b.cli.Ping(ctx, dir)
-	if refused, ok := errors.AsType[*model.LoginError](err); ok {
-		return &importer.Error{Reason: fmt.Sprintf("OMERO refuses the importer's own account: check omero.user and omero.password. It says: %s.", refused.Detail), Err: err}
-	}
-	return b.outward(err)
+	return do(ctx, dir)
 }
 
 // Wait waits until the server answers, for as long as it takes, and says that it does. A

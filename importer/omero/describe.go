@@ -111,11 +111,17 @@ func (r *batch) describeAll(ctx context.Context) error {
 	return nil
 }
 
+// cutShort reports whether a batch ended in such a way that nobody may come back for it. One
+// that was merely stopped is gone on with, maybe by another process already.
+func cutShort(ctx context.Context) bool {
+	cause := context.Cause(ctx)
+	return cause != nil && !errors.Is(cause, context.Canceled)
+}
+
 // describeTime bounds what is done with images after their order was cut short.
 const describeTime = 2 * time.Minute
 
-// describeLastly annotates what was made before a batch was cut short: nobody may come back
-// for it.
+// describeLastly annotates what was made before a batch was cut short.
 func (r *batch) describeLastly(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), describeTime)
 	defer cancel()

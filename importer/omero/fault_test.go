@@ -72,6 +72,7 @@ func testFaults(on trial) {
 	} {
 		faults = append(faults, omerotest.Fault{At: omerotest.AtImport, Kind: kind, After: 1})
 	}
+	faults = append(faults, omerotest.Fault{At: omerotest.AtImport, Kind: omerotest.ServerGoesOn, After: 1, Delay: 500 * time.Millisecond})
 	for after := range 6 {
 		for _, kind := range []omerotest.FaultKind{omerotest.Lost, omerotest.SessionGone} {
 			faults = append(faults, omerotest.Fault{At: omerotest.AtObj, Kind: kind, After: after})
@@ -88,6 +89,7 @@ func testFaults(on trial) {
 			for _, result := range results {
 				require.NoError(t, result.Err)
 			}
+			require.Eventually(t, r.server.Idle, time.Minute, 10*time.Millisecond)
 			r.sound(o.UUID, paths...)
 		})
 	}

@@ -32,6 +32,9 @@ type hold struct {
 	// what that is, once it was asked for.
 	resumed bool
 	found   *[]*fileset
+	// unfinished are the client paths of files that the server may have been at when found was
+	// asked for.
+	unfinished []string
 	// given are the filesets, and registered the images without one, that files have got here.
 	given, registered map[int64]bool
 	shared            map[string]*fileset // those of several files, by their paths
@@ -125,6 +128,9 @@ func (h *hold) whyRefused(ctx context.Context, refusal error) error {
 	}
 	if !slices.Contains(groups, o.Group) {
 		return &importer.Error{Reason: fmt.Sprintf("The user %q is not in the group %q in OMERO.", o.User, o.Group), Err: refusal}
+	}
+	if refused, ok := errors.AsType[*model.LoginError](refusal); ok && refused.Vague {
+		return fmt.Errorf("opening a session for a user who is in the group: %w", refusal)
 	}
 	return &importer.Error{
 		Reason: fmt.Sprintf("The importer's account in OMERO may not act for the user %q: an administrator has to give it the privilege Sudo.", o.User), Err: refusal,

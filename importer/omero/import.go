@@ -62,7 +62,7 @@ func (b *Backend) Import(ctx context.Context, req importer.Request) ([]importer.
 		return nil, b.outward(err)
 	}
 	if err := h.withSession(ctx, func() error { return r.importAll(ctx) }); err != nil {
-		if ctx.Err() != nil { // else it is gone on with
+		if cutShort(ctx) {
 			r.describeLastly(ctx)
 		}
 		return nil, b.outward(err)
@@ -95,8 +95,8 @@ func (r *batch) divide(ctx context.Context) error {
 			}
 		}
 		if isFolder(path) && !inZarr(path) {
-			if cli.SpansLines(path) {
-				r.results[i].Err = &importer.Error{Reason: fmt.Sprintf("The folder's name %q has line breaks: rename it.", path)}
+			if cli.IsNoLine(path) {
+				r.results[i].Err = &importer.Error{Reason: fmt.Sprintf("The folder's name %q has line breaks, or ends in a blank: rename it.", path)}
 				continue
 			}
 			folders, of[path] = append(folders, path), i
@@ -132,6 +132,12 @@ func (r *batch) add(path string, file int) {
 // importAll imports what is not imported yet. An error says nothing of the files.
 func (r *batch) importAll(ctx context.Context) error {
 	if r.resumed {
+		if r.found == nil || slices.ContainsFunc(r.unfinished, r.has) {
+			r.found = nil
+			if err := r.awaitServer(ctx); err != nil {
+				return err
+			}
+		}
 		if err := r.adopt(ctx); err != nil {
 			return err
 		}
@@ -156,8 +162,8 @@ func (r *batch) importAll(ctx context.Context) error {
 }
 
 // runs divides the units that are left over runs of the importer: in one run no two have
-// the same path for OMERO, and a path that spans lines has a run of its own, as has a Zarr
-// image that is registered.
+// the same path for OMERO, and a path that cannot be a line of a list has a run of its own,
+// as has a Zarr image that is registered.
 func (r *batch) runs() iter.Seq[[]int] {
 	var layers, alone [][]int
 	depth := map[string]int{}
@@ -165,7 +171,7 @@ func (r *batch) runs() iter.Seq[[]int] {
 		if u.done {
 			continue
 		}
-		if cli.SpansLines(u.path) || r.registers(u) {
+		if cli.IsNoLine(u.path) || r.registers(u) {
 			alone = append(alone, []int{n})
 			continue
 		}

@@ -3,6 +3,7 @@ package omero
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
 	"path/filepath"
 	"slices"
@@ -106,12 +107,14 @@ func (r *batch) assign(f *fileset, may func(n int) bool, adopted bool) {
 	var of []int
 	looked := map[string]bool{}
 	for _, path := range f.paths {
-		for path != "." && path != "/" && !looked[path] {
+		for path := range upward(path) {
+			if looked[path] {
+				break
+			}
 			looked[path] = true
 			if at := slices.IndexFunc(r.at[path], may); at >= 0 {
 				of = append(of, r.at[path][at])
 			}
-			path = filepath.Dir(path)
 		}
 	}
 	if len(of) == 0 && !adopted {
@@ -125,6 +128,15 @@ func (r *batch) assign(f *fileset, may func(n int) bool, adopted bool) {
 	}
 	r.given[f.id] = true
 	r.give(of, made{prefix: f.prefix, objects: f.objects, filesets: []int64{f.id}, adopted: adopted})
+}
+
+// upward are a client path and the folders that it is in.
+func upward(path string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for path != "." && path != "/" && yield(path) {
+			path = filepath.Dir(path)
+		}
+	}
 }
 
 // only is the unit of the present run, if it has one alone.

@@ -2,6 +2,8 @@ package omero_test
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -118,4 +120,30 @@ func TestHostile_ResumedInAnotherOrder(t *testing.T) {
 	r.imp(b2, o, one)
 	r.imp(b2, o, two)
 	r.sound(o.UUID, one, two)
+}
+
+// Two files that have one path for OMERO keep what was made of them.
+func TestHostile_ResumedWithOnePathForTwo(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, byCLI)
+	o := r.order()
+	one, two := r.file("a:b.tif", omerotest.ImagesFile(1)), r.file("a;b.tif", omerotest.ImagesFile(1))
+	b := r.open()
+	r.prepare(b, &o)
+	r.imp(b, o, one, two) // the agent is killed before it is saved
+	b2 := r.open()
+	r.prepare(b2, &o)
+	for _, path := range []string{two, one} { // each in a batch of its own
+		results := r.imp(b2, o, path)
+		require.NoError(t, results[0].Err)
+		require.Len(t, results[0].Filesets, 1)
+		for _, f := range r.server.State().Filesets {
+			if f.ID == results[0].Filesets[0] {
+				link, err := os.Readlink(filepath.Join(r.server.Repository, f.Files[0]))
+				require.NoError(t, err)
+				require.Equal(t, path, link)
+			}
+		}
+	}
+	require.Len(t, r.server.State().Images, 2)
 }

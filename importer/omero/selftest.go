@@ -39,6 +39,9 @@ func (b *Backend) SelfTest(ctx context.Context, o importer.Order, image string, 
 	if made.Err != nil {
 		return made.Err
 	}
+	if len(made.Images) != 1 {
+		return &importer.Error{Reason: fmt.Sprintf("OMERO made %d images of one.", len(made.Images))}
+	}
 	say(fmt.Sprintf("OMERO made the image %d of the fileset %d, named and annotated", made.Images[0], made.Filesets[0]))
 	return b.inspect(ctx, o, image, made, say)
 }

@@ -46,6 +46,7 @@ type call struct {
 	dir      string // OMERO_SESSIONDIR
 	args     []string
 	stdin    string
+	stdout   io.Writer     // gets the standard output, of which run then returns only the beginning
 	password bool          // the importer's own account logs in
 	most     time.Duration // that it may take; 0 for shortTime
 }
@@ -98,7 +99,13 @@ func (c *CLI) run(ctx context.Context, call call) (stdout, stderr string, err er
 	cmd.Dir = call.dir
 	cmd.Stdin = strings.NewReader(call.stdin)
 	out, errs := head{left: maxOutput}, tail{most: maxErrors}
+	if call.stdout != nil {
+		out.left = maxErrors
+	}
 	cmd.Stdout, cmd.Stderr = &out, &errs
+	if call.stdout != nil {
+		cmd.Stdout = io.MultiWriter(&out, call.stdout)
+	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = killTime
@@ -106,7 +113,7 @@ func (c *CLI) run(ctx context.Context, call call) (stdout, stderr string, err er
 	stdout, stderr = out.String(), c.masked(call, errs.String())
 	command := subcommand(call.args)
 	switch exit, ended := errors.AsType[*exec.ExitError](err); {
-	case err == nil && out.left < 0:
+	case err == nil && out.left < 0 && call.stdout == nil:
 		return "", stderr, fmt.Errorf("omero %s wrote more than %d bytes", command, maxOutput)
 	case err == nil:
 		return stdout, stderr, nil
@@ -167,9 +174,16 @@ func subcommand(args []string) string {
 	return ""
 }
 
+// lastLine is the last line of a text. Of an exception of Ice, which writes each of its
+// fields on a line and closes a brace, it is the message.
 func lastLine(text string) string {
 	text = strings.TrimSpace(text)
-	return text[strings.LastIndexByte(text, '\n')+1:]
+	last := text[strings.LastIndexByte(text, '\n')+1:]
+	const message = "message = "
+	if at := strings.LastIndex(text, message); at >= 0 && last == "}" {
+		last, _, _ = strings.Cut(text[at+len(message):], "\n")
+	}
+	return strings.TrimSpace(last)
 }
 
 // head keeps the beginning of what is written. Less than nothing is left once something

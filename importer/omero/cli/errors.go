@@ -16,7 +16,7 @@ const (
 	exitBadLogin   = 12
 	exitRefused    = 42
 	exitDNS        = 43
-	exitOtherLogin = 44
+	exitOtherLogin = 44 // whatever is no other one: an unknown user, and a server in trouble
 	exitViolation  = 45
 	exitHQLDenied  = 54
 	exitNoUser     = 13 // with sudo, where a group is named

@@ -1,7 +1,11 @@
 package cli
 
-// DecodeRecords is decodeRecords.
-var DecodeRecords = decodeRecords
+// What the package's decoders are.
+var (
+	DecodeRecords = decodeRecords
+	ReadRows      = readRows
+	Folded        = folded
+)
 
 // The bounds of what is kept.
 const (

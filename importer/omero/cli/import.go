@@ -78,9 +78,19 @@ func (s *Session) Import(ctx context.Context, i Import) Imported {
 	}
 	records, cut := readRecords(i.Out)
 	made.Records = records
-	made.Doubtful = s.cli.config.Import.ParallelFilesets > 1 || slices.ContainsFunc(i.Paths, SpansLines)
-	made.Err = importError(err, cut, made.Log)
+	made.Doubtful = s.cli.config.Import.ParallelFilesets > 1 || slices.ContainsFunc(i.Paths, IsNoLine)
+	made.Err = importError(err, cut, made.Log, i.Paths)
 	return made
+}
+
+// nameless is a text without paths: who chose these could have put anything into them.
+func nameless(text string, paths []string) string {
+	longest := slices.SortedFunc(slices.Values(paths), func(a, b string) int { return len(b) - len(a) })
+	words := make([]string, 0, 2*len(paths))
+	for _, path := range longest { // one may begin with another
+		words = append(words, path, "…")
+	}
+	return strings.NewReplacer(words...).Replace(text)
 }
 
 func (s *Session) importArgs(i *Import) (args []string, stdin string) {
@@ -115,23 +125,26 @@ func (s *Session) importArgs(i *Import) (args []string, stdin string) {
 		}
 	}
 	args = append(args, "--no-upgrade-check", "--output", "yaml", "--encrypted", "true", "-c", "--file", i.Out, "--errs", i.Errs)
-	for _, path := range i.Paths {
-		if strings.ContainsAny(path, lineEnds) {
-			return append(args, i.Paths...), "" // they are few: see SpansLines
-		}
+	if slices.ContainsFunc(i.Paths, IsNoLine) {
+		return append(args, i.Paths...), "" // they are few: see IsNoLine
 	}
 	return append(args, "-"), strings.Join(i.Paths, "\n") + "\n"
 }
 
-// SpansLines reports whether a path cannot be one line of a list of many.
-func SpansLines(path string) bool { return strings.ContainsAny(path, lineEnds) }
+// IsNoLine reports whether a path cannot be one line of a list of many: the importer cuts
+// blanks and control characters off a line's end (omero-blitz, CommandLineImporter.stdin),
+// and would take another file.
+func IsNoLine(path string) bool {
+	return strings.ContainsAny(path, lineEnds) || path != "" && path[len(path)-1] <= ' '
+}
 
 // violation is in what a server says of what its user may not do.
 const violation = "SecurityViolation"
 
 // importError says why an import did not make all it should have, if that is known.
-func importError(err, cut error, log string) error {
+func importError(err, cut error, log string, paths []string) error {
 	f, ended := errors.AsType[*failure](err)
+	log = nameless(log, paths)
 	switch {
 	case err == nil && (siteFault(log) || sessionGone(log) || strings.Contains(log, violation)):
 		// It went on after errors, and says that all is well.
@@ -143,7 +156,7 @@ func importError(err, cut error, log string) error {
 	}
 	text := log
 	if ended {
-		text += f.errors
+		text += nameless(f.errors, paths)
 	}
 	switch {
 	case ended && f.exit == exitBadKey, sessionGone(text):
@@ -155,7 +168,7 @@ func importError(err, cut error, log string) error {
 	case ended && f.exit == exitViolation, strings.Contains(text, violation):
 		return &importer.Error{Reason: "OMERO does not allow its user this import: " + firstWith(text, []string{violation}) + ".", Err: err}
 	case ended && f.exit <= 2:
-		return nil // the records tell which files were not imported
+		return cut // if nil the records tell which files were not imported
 	default:
 		return fmt.Errorf("importing: %w", err)
 	}

@@ -90,8 +90,32 @@ func (s *Session) leads(ctx context.Context, group string) (bool, error) {
 type Entry struct {
 	Fileset    int64
 	Prefix     string // the folder of its links, below the managed repository
-	ClientPath string // see ClientPath
+	ClientPath string // see ClientPath; of an OME-Zarr's chunks one folder stands for all below it
 }
+
+// maxZarrDepth is how far below an OME-Zarr's folder all entries tell files apart: a field of
+// a plate is in a row, a column and a folder of its own (NGFF, "High-content screening").
+// Further below, chunks do not.
+const maxZarrDepth = 3
+
+// folded is a client path, or that of the folder which stands for it.
+func folded(path string) string {
+	parts := strings.Split(path, "/")
+	for at, part := range slices.Backward(parts) {
+		if importer.IsZarr(part) {
+			end := len(parts)
+			for end > at+1+maxZarrDepth && isChunk(parts[end-1]) {
+				end--
+			}
+			return strings.Join(parts[:end], "/")
+		}
+	}
+	return path
+}
+
+// isChunk reports whether chunks, or folders of them, have such a name: coordinates, below a
+// folder c in the later versions of Zarr.
+func isChunk(name string) bool { return name == "c" || strings.Trim(name, "0123456789.") == "" }
 
 const selectEntries = "select fs.id, fs.templatePrefix, u.clientPath from Fileset fs join fs.usedFiles u where "
 
@@ -136,20 +160,28 @@ func (s *Session) Registered(ctx context.Context, dataset int64, m Mark) (map[st
 	return found, nil
 }
 
-func (s *Session) entries(ctx context.Context, hql string) ([]Entry, error) {
-	rows, err := s.query(ctx, "looking for the files of filesets", hql, 3)
-	if err != nil {
-		return nil, err
-	}
-	entries := make([]Entry, len(rows))
-	for i, row := range rows {
+// Unfinished are the files of the user's filesets that are newer than a mark and have no
+// images: those of imports that failed, or that the server is still at.
+func (s *Session) Unfinished(ctx context.Context, m Mark) ([]Entry, error) {
+	return s.entries(ctx, selectEntries+fmt.Sprintf("fs.id > %d and fs.details.owner.omeName=%s and not exists (select i.id from Image i where i.fileset.id=fs.id)",
+		m.Fileset, literal(s.user)))
+}
+
+func (s *Session) entries(ctx context.Context, hql string) (entries []Entry, err error) {
+	known := map[Entry]bool{}
+	err = s.each(ctx, "looking for the files of filesets", hql, 3, func(row []string) error {
 		ids, err := idRow(row, 1)
 		if err != nil {
-			return nil, fmt.Errorf("looking for the files of filesets: %w", err)
+			return err
 		}
-		entries[i] = Entry{Fileset: ids[0], Prefix: row[1], ClientPath: row[2]}
-	}
-	return entries, nil
+		e := Entry{Fileset: ids[0], Prefix: row[1], ClientPath: folded(row[2])}
+		if !known[e] {
+			known[e] = true
+			entries = append(entries, e)
+		}
+		return nil
+	})
+	return entries, err
 }
 
 // Members are the images and plates of filesets.

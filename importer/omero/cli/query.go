@@ -1,10 +1,12 @@
 package cli
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"strconv"
 	"strings"
 )
@@ -20,42 +22,87 @@ const null = "None"
 func literal(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }
 
 // query asks for rows of so many columns.
-func (s *Session) query(ctx context.Context, doing, hql string, columns int) ([][]string, error) {
-	args := append([]string{"-q", "hql"}, s.cli.server()...)
-	args = append(args, "-k", s.key, "--limit=-1", "--style", "json", hql)
-	stdout, _, err := s.cli.run(ctx, call{dir: s.dir, args: args})
-	if err != nil {
-		return nil, classed(doing, err)
-	}
-	rows, err := decodeRows(stdout, columns)
-	if err != nil {
-		return nil, fmt.Errorf("%s: understanding what OMERO answered: %w", doing, err)
-	}
-	return rows, nil
+func (s *Session) query(ctx context.Context, doing, hql string, columns int) (rows [][]string, err error) {
+	err = s.each(ctx, doing, hql, columns, func(row []string) error {
+		rows = append(rows, row)
+		return nil
+	})
+	return rows, err
 }
 
-// decodeRows reads what `omero hql --style json` writes: a list of objects whose columns
-// are texts named Col1, Col2 and so on.
-func decodeRows(stdout string, columns int) ([][]string, error) {
-	_, text, ok := strings.Cut("\n"+stdout, "\n[")
-	if !ok {
-		return nil, errors.New("there is no list")
+// each hands on the rows of an answer as they come: there may be millions. Those that came
+// before an error are worth nothing.
+func (s *Session) each(ctx context.Context, doing, hql string, columns int, use func(row []string) error) error {
+	args := append([]string{"-q", "hql"}, s.cli.server()...)
+	args = append(args, "-k", s.key, "--limit=-1", "--style", "json", hql)
+	answer, stdout := io.Pipe()
+	understood := make(chan error, 1)
+	go func() {
+		err := readRows(answer, columns, use)
+		_, _ = io.Copy(io.Discard, answer) // the command must not wait
+		understood <- err
+	}()
+	_, _, err := s.cli.run(ctx, call{dir: s.dir, args: args, stdout: stdout})
+	_ = stdout.Close() // never fails
+	malformed := <-understood
+	if err != nil {
+		return classed(doing, err)
 	}
-	var objects []map[string]string
-	if err := json.Unmarshal([]byte("["+text), &objects); err != nil {
-		return nil, err
+	if malformed != nil {
+		return fmt.Errorf("%s: understanding what OMERO answered: %w", doing, malformed)
 	}
-	rows := make([][]string, len(objects))
-	for i, object := range objects {
-		for n := range columns {
-			value, ok := object["Col"+strconv.Itoa(n+1)]
-			if !ok {
-				return nil, fmt.Errorf("row %d has no column %d", i+1, n+1)
-			}
-			rows[i] = append(rows[i], value)
+	return nil
+}
+
+// readRows reads what `omero hql --style json` writes: a list of objects whose columns are
+// texts named Col1, Col2 and so on. Other lines may stand before it.
+func readRows(from io.Reader, columns int, use func(row []string) error) error {
+	lines := bufio.NewReader(from)
+	for {
+		start, err := lines.Peek(1)
+		if err != nil {
+			return errors.New("there is no list")
+		}
+		if start[0] == '[' {
+			break
+		}
+		if err := skipLine(lines); err != nil {
+			return errors.New("there is no list")
 		}
 	}
-	return rows, nil
+	objects := json.NewDecoder(lines)
+	if _, err := objects.Token(); err != nil {
+		return err
+	}
+	for n := 1; objects.More(); n++ {
+		var object map[string]string
+		if err := objects.Decode(&object); err != nil {
+			return err
+		}
+		row := make([]string, columns)
+		for i := range row {
+			value, ok := object["Col"+strconv.Itoa(i+1)]
+			if !ok {
+				return fmt.Errorf("row %d has no column %d", n, i+1)
+			}
+			row[i] = value
+		}
+		if err := use(row); err != nil {
+			return err
+		}
+	}
+	_, err := objects.Token() // an answer that is cut off has none
+	return err
+}
+
+// skipLine reads to the end of a line, however long that is.
+func skipLine(lines *bufio.Reader) error {
+	for {
+		_, err := lines.ReadSlice('\n')
+		if !errors.Is(err, bufio.ErrBufferFull) {
+			return err
+		}
+	}
 }
 
 // idRow reads the ids in the first columns of a row.

@@ -59,18 +59,21 @@ func (c *CLI) login(ctx context.Context, dir string, who ...string) error {
 	case !ended:
 		return classed("logging in to OMERO", err)
 	case slices.Contains(refusals, f.exit) && !mayPass(f.errors):
-		return &model.LoginError{Detail: lastLine(f.errors)}
+		return &model.LoginError{Detail: lastLine(f.errors), Vague: f.exit == exitOtherLogin}
 	default: // nothing that is known of the user
 		return fmt.Errorf("logging in to OMERO: %w: %w", model.ErrUnavailable, err)
 	}
 }
 
 // ownRefused says of a login by the importer's own account that it is this that OMERO does
-// not take. Anything but a wrong password may pass.
+// not take. What a server says of anything else may pass: while it starts, say.
 func ownRefused(err error) error {
 	refused, ok := errors.AsType[*model.LoginError](err)
-	if !ok {
+	switch {
+	case !ok:
 		return err
+	case refused.Vague:
+		return fmt.Errorf("logging in to OMERO: %w: %s", model.ErrUnavailable, refused.Detail)
 	}
 	refused.Own = true
 	return refused
@@ -79,6 +82,14 @@ func ownRefused(err error) error {
 // Ping makes sure that the server answers and takes the importer's own account.
 func (c *CLI) Ping(ctx context.Context, dir string) error {
 	if err := ownRefused(c.login(ctx, dir, "-u", c.config.User)); err != nil {
+		return err
+	}
+	return c.Logout(ctx, dir)
+}
+
+// Sudo makes sure that the importer's own account may act for others.
+func (c *CLI) Sudo(ctx context.Context, dir string) error {
+	if err := c.login(ctx, dir, "-u", c.config.User, "--sudo", c.config.User); err != nil {
 		return err
 	}
 	return c.Logout(ctx, dir)

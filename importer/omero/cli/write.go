@@ -101,10 +101,15 @@ const maxArgument = 120 << 10
 // uuidKey is the pair that says that an annotation is complete.
 const uuidKey = "UUID"
 
+// maxLines bounds, in bytes and but for one annotation, what one run of omero obj is told: a
+// batch's annotations can be gigabytes.
+const maxLines = 16 << 20
+
 // Fill gives annotations their pairs. A value that spans lines takes a run of its own.
 func (s *Session) Fill(ctx context.Context, fills []Fill) error {
 	var lines, last []string
-	for _, f := range fills {
+	size := 0
+	for i, f := range fills {
 		for _, p := range f.Pairs {
 			line := fmt.Sprintf("map-set MapAnnotation:%d mapValue %s %s", f.Annotation, quote(oneLine(p.Key)), quote(p.Value))
 			switch {
@@ -120,10 +125,17 @@ func (s *Session) Fill(ctx context.Context, fills []Fill) error {
 				s.cli.log.WarnContext(ctx, "the lines of a long value are joined", slog.String("key", p.Key), slog.Int("bytes", len(p.Value)))
 				lines = append(lines, fmt.Sprintf("map-set MapAnnotation:%d mapValue %s %s", f.Annotation, quote(oneLine(p.Key)), quote(oneLine(p.Value))))
 			}
+			size += len(line)
 		}
+		if size < maxLines && i < len(fills)-1 {
+			continue
+		}
+		if _, err := s.obj(ctx, "writing annotations", append(lines, last...)); err != nil {
+			return err
+		}
+		lines, last, size = nil, nil, 0
 	}
-	_, err := s.obj(ctx, "writing annotations", append(lines, last...))
-	return err
+	return nil
 }
 
 // lineEnds end a line for Python's universal newlines.

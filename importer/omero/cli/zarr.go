@@ -21,6 +21,9 @@ func (s *Session) Register(ctx context.Context, path, name string, typ importer.
 	args := append([]string{"-q"}, s.cli.server()...)
 	args = append(args, "-k", s.key, "zarr", "import", path, "--name="+name, "--target", fmt.Sprintf("%s:%d", typ, container))
 	stdout, stderr, err := s.cli.run(ctx, call{dir: s.dir, args: args, most: longTime})
+	if f, ended := errors.AsType[*failure](err); ended {
+		f.errors = nameless(f.errors, []string{path})
+	}
 	if err != nil {
 		return nil, classed("registering an OME-Zarr", err)
 	}

@@ -15,6 +15,7 @@ var (
 // LoginError is a login that OMERO refused.
 type LoginError struct {
 	Own    bool   // the importer's own account was refused, not the one that it acts for
+	Vague  bool   // it may have failed for another reason than the account
 	Detail string // what OMERO said; it holds no secret
 }
 

@@ -77,6 +77,7 @@ const (
 	DiskFull         = server.DiskFull
 	CrashBeforeLink  = server.CrashBeforeLink
 	CrashAfterLink   = server.CrashAfterLink
+	ServerGoesOn     = server.ServerGoesOn
 	CrashBeforePrint = server.CrashBeforePrint
 	CrashAfterPrint  = server.CrashAfterPrint
 	LostBeforePrint  = server.LostBeforePrint

@@ -64,9 +64,23 @@ func install(path string, content []byte) error {
 // killLeft kills the processes of an executable that are left, such as Java whose
 // parent was killed.
 func killLeft(path string) error {
-	links, err := filepath.Glob("/proc/[0-9]*/exe")
+	pids, err := processes(path)
 	if err != nil {
 		return err
+	}
+	for _, pid := range pids {
+		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
+			return err
+		}
+	}
+	return nil
+}
+
+// processes are those of an executable.
+func processes(path string) (pids []int, err error) {
+	links, err := filepath.Glob("/proc/[0-9]*/exe")
+	if err != nil {
+		return nil, err
 	}
 	for _, link := range links {
 		if target, err := os.Readlink(link); err != nil || target != path {
@@ -74,11 +88,9 @@ func killLeft(path string) error {
 		}
 		var pid int
 		if _, err := fmt.Sscanf(link, "/proc/%d/exe", &pid); err != nil {
-			return err
+			return nil, err
 		}
-		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
-			return err
-		}
+		pids = append(pids, pid)
 	}
-	return nil
+	return pids, nil
 }

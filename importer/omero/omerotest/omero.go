@@ -110,6 +110,16 @@ func (o *Omero) CloseSessions() {
 	o.update(func(tx *server.Tx) { tx.CloseSessions() })
 }
 
+// Idle reports whether neither the server nor a client does anything.
+func (o *Omero) Idle() bool {
+	o.tb.Helper()
+	left, err := processes(o.CLI)
+	if err != nil {
+		o.tb.Fatal(err)
+	}
+	return len(left) == 0
+}
+
 // Heal ends all faults.
 func (o *Omero) Heal() {
 	o.tb.Helper()

@@ -100,10 +100,12 @@ func (a answer) judge(r request) error {
 	if kind := exception(a.body); kind != "" || a.permanent(r) {
 		return a.refused(r, kind)
 	}
-	switch a.status {
-	case http.StatusNotFound:
+	switch {
+	case a.tooMuch(r):
+		return r.unavailable(fmt.Sprintf("%d bytes are too much for it", r.size()))
+	case a.status == http.StatusNotFound:
 		return r.unavailable("there is no such page; is its address right?")
-	case http.StatusTooManyRequests:
+	case a.status == http.StatusTooManyRequests:
 		return r.unavailable("it has too many requests")
 	}
 	if a.message != "" {
@@ -128,14 +130,16 @@ func (a answer) permanent(r request) bool {
 	switch a.status {
 	case http.StatusNotFound:
 		return r.object || a.message != ""
-	case http.StatusBadRequest:
-		return a.message != "" || r.size() > formLimit
-	case http.StatusForbidden, http.StatusMethodNotAllowed:
+	case http.StatusBadRequest, http.StatusForbidden, http.StatusMethodNotAllowed:
 		return a.message != ""
-	case http.StatusRequestEntityTooLarge:
-		return true
 	}
 	return false
+}
+
+// tooMuch tells whether OMERO.web, or what is before it, does not read so long a request.
+// OMERO itself takes the same by another way.
+func (a answer) tooMuch(r request) bool {
+	return a.status == http.StatusRequestEntityTooLarge || a.status == http.StatusBadRequest && r.size() > formLimit
 }
 
 // refused is the error for what OMERO will not do.
@@ -154,7 +158,7 @@ func (a answer) refused(r request, kind string) error {
 	case kind != "":
 		why = "it does not accept what it was given (" + kind + ")"
 	default:
-		why = fmt.Sprintf("%d bytes are too much for OMERO.web", r.size())
+		why = "it does not say why"
 	}
 	e.Reason = fmt.Sprintf("OMERO refused to %s for %s: %s.", r.what, a.talk.user, strings.TrimRight(why, "."))
 	return e

@@ -57,7 +57,7 @@ func TestFaults(t *testing.T) {
 		"not allowed":        {says(405, json, `{"message":"Creation of Image not supported"}`), refused, "for alice: Creation of Image not supported."},
 		"forbidden page":     {says(500, "text/html", "exception ::omero::ReadOnlyGroupSecurityViolation"), refused, "the user may not do that."},
 		"wrong use":          {says(500, json, `{"message":"exception ::omero::ApiUsageException\n{\n    message = no\n}"}`), refused, "for alice: no."},
-		"too large":          {says(413, "text/html", page), refused, "too much for OMERO.web"},
+		"too large":          {says(413, "text/html", page), unavailable, "bytes are too much for it"},
 		"long message":       {says(400, json, `{"message":"`+strings.Repeat("ü", 1000)+`"}`), refused, strings.Repeat("ü", 300) + "…"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -3,9 +3,11 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"biomero-importer/importer/omero/omerotest/internal/bioformats"
 	"biomero-importer/importer/omero/omerotest/internal/server"
@@ -86,9 +88,16 @@ func (j *jvm) importOne(c *bioformats.Candidate) error {
 		j.errors++
 		return &server.Exception{Class: "omero.cmd.ERR", Message: "Failure response on import! Category: ::omero::grid::ImportRequest Name: import-request-failure"}
 	}
+	if j.fault != nil && j.fault.Kind == server.ServerGoesOn {
+		j.leave()
+		wait(j.fault.Delay)
+	}
 	images, plates, err := j.finish(c, fs, target)
 	if err != nil {
 		return err
+	}
+	if j.left {
+		j.kill()
 	}
 	j.crashes(server.CrashBeforePrint)
 	if err := j.breaks(server.LostBeforePrint); err != nil {
@@ -160,6 +169,18 @@ func (j *jvm) create(c *bioformats.Candidate) (server.Fileset, error) {
 		return nil
 	})
 	return fs, err
+}
+
+// leave ends the client: from here on the process is the server alone.
+func (j *jvm) leave() {
+	_, _ = syscall.Setsid() // whoever kills the client does not kill the server
+	if j.parent == os.Getppid() {
+		_ = syscall.Kill(j.parent, syscall.SIGKILL)
+	}
+	for _, f := range []*os.File{os.Stdin, os.Stdout, os.Stderr} {
+		_ = f.Close()
+	}
+	j.left = true
 }
 
 // finish has the server make the images and plates.

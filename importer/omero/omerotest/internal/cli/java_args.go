@@ -61,13 +61,13 @@ func (j *jvm) getopt(args []string) error {
 	return nil
 }
 
-// pathsFromStdin reads a path a line, without the white space around it.
+// pathsFromStdin reads a path a line, without what Java trims.
 func (j *jvm) pathsFromStdin() error {
 	j.paths = nil
 	lines := bufio.NewScanner(j.Stdin)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
-		if path := strings.TrimSpace(lines.Text()); path != "" {
+		if path := strings.TrimFunc(lines.Text(), func(r rune) bool { return r <= ' ' }); path != "" {
 			j.paths = append(j.paths, path)
 		}
 	}

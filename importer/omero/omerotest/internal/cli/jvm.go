@@ -28,7 +28,8 @@ type jvm struct {
 	files   int
 	images  int
 	plates  int
-	done    int // filesets
+	done    int  // filesets
+	left    bool // the client is gone
 }
 
 func newJVM(a *app) *jvm {

@@ -153,6 +153,15 @@ func usedFiles(q Query, v values) []Row {
 	return q.files(func(f server.Fileset) bool { return v.numbers[f.ID] })
 }
 
+// unfinished have no images.
+func unfinished(q Query, v values) []Row {
+	has := map[int64]bool{}
+	for _, i := range q.World.Images() {
+		has[i.Fileset] = true
+	}
+	return q.files(func(f server.Fileset) bool { return q.newer(f, v) && !has[f.ID] })
+}
+
 func inDataset(q Query, v values) []Row {
 	in := map[int64]bool{}
 	for _, l := range q.World.Links() {

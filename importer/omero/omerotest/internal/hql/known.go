@@ -1,6 +1,8 @@
 package hql
 
 import (
+	"cmp"
+
 	"biomero-importer/importer/omero/omerotest/internal/server"
 )
 
@@ -15,6 +17,7 @@ type question struct {
 func makeKnown() []question {
 	all := []question{
 		{newPattern("select e.id from Experimenter e where e.omeName=$text"), userID},
+		{newPattern("select e.email from Experimenter e where e.omeName=$text"), mailOf},
 		{newPattern("select m.parent.id, m.parent.name from GroupExperimenterMap m where m.child.omeName=$text"), groupsOf},
 		{newPattern("select m.owner from GroupExperimenterMap m where m.child.omeName=$text and m.parent.name=$text"), isLeader},
 		{newPattern("select fs.id, fs.templatePrefix, u.clientPath from Fileset fs join fs.usedFiles u where fs.id in ($numbers)"), usedFiles},
@@ -24,6 +27,8 @@ func makeKnown() []question {
 		{newPattern(`select fs.id, fs.templatePrefix, u.clientPath from Fileset fs join fs.usedFiles u
 			where fs.id > $number and fs.details.owner.omeName=$text and fs.id in (select s.image.fileset.id
 			from WellSample s join s.well w join w.plate p join p.screenLinks l where l.parent.id=$number)`), inScreen},
+		{newPattern(`select fs.id, fs.templatePrefix, u.clientPath from Fileset fs join fs.usedFiles u where fs.id > $number
+			and fs.details.owner.omeName=$text and not exists (select i.id from Image i where i.fileset.id=fs.id)`), unfinished},
 		{newPattern("select i.fileset.id, i.id from Image i where i.fileset.id in ($numbers)"), imagesOf},
 		{newPattern("select distinct s.image.fileset.id, s.well.plate.id from WellSample s where s.image.fileset.id in ($numbers)"), platesOf},
 		{newPattern(`select i.id, ann.id, mv.value from Image i join i.annotationLinks al join al.child ann join ann.mapValue mv
@@ -53,4 +58,13 @@ func makeKnown() []question {
 		}
 	}
 	return all
+}
+
+// mailOf is the address of a user, who may have none.
+func mailOf(q Query, v values) []Row {
+	u, ok := q.World.UserNamed(v.texts[0])
+	if !ok {
+		return nil
+	}
+	return []Row{{cmp.Or(u.Email, Null)}}
 }

@@ -32,7 +32,7 @@ type Fault struct {
 	// before; from then on it strikes each until it has struck often enough.
 	After int           `json:"after,omitempty"`
 	Times int           `json:"times,omitempty"` // 0 is once; below 0 lasts
-	Delay time.Duration `json:"delay,omitempty"` // of Hang (0: for good), Slow and TooMany
+	Delay time.Duration `json:"delay,omitempty"` // of Hang (0: for good), ServerGoesOn, Slow and TooMany
 }
 
 // Plan is a fault and how often it has yet to strike.

@@ -30,6 +30,7 @@ const (
 	DiskFull         Kind = "disk full"          // of the repository
 	CrashBeforeLink  Kind = "crash before link"  // a fileset without files or images
 	CrashAfterLink   Kind = "crash after link"   // a fileset with files, without images
+	ServerGoesOn     Kind = "server goes on"     // as CrashAfterLink, and the server makes the images after Delay
 	CrashBeforePrint Kind = "crash before print" // all done, and nobody knows
 	CrashAfterPrint  Kind = "crash after print"
 	LostBeforePrint  Kind = "lost before print" // as Lost, but the fileset was imported
@@ -55,7 +56,7 @@ var kindsOf = map[Op][]Kind{
 	AtLogin: append([]Kind{Violation, OtherLogin}, everyCommand...),
 	AtImport: append([]Kind{
 		NoOutput, Garbage, Truncated, Cleanup, JavaKilled, NoAccess, NoSize, DiskFull,
-		CrashBeforeLink, CrashAfterLink, CrashBeforePrint, CrashAfterPrint, LostBeforePrint,
+		CrashBeforeLink, CrashAfterLink, ServerGoesOn, CrashBeforePrint, CrashAfterPrint, LostBeforePrint,
 	}, everyCommand...),
 	AtHQL:    append([]Kind{NoOutput, Garbage, Truncated}, everyCommand...),
 	AtObj:    append([]Kind{NoOutput}, everyCommand...),

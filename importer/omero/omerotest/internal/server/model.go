@@ -40,6 +40,7 @@ type User struct {
 	Password  string `json:"password"`
 	FirstName string `json:"first_name,omitempty"`
 	LastName  string `json:"last_name,omitempty"`
+	Email     string `json:"email,omitempty"`
 	Admin     bool   `json:"admin,omitempty"`
 	Sudo      bool   `json:"sudo,omitempty"` // the privilege; only of use to admins
 }

@@ -1,0 +1,2 @@
+// Package terminal draws what is under way on a terminal.
+package terminal

@@ -1,0 +1,2 @@
+// Package terminaltest gives a test a terminal.
+package terminaltest

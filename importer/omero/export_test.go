@@ -1,0 +1,4 @@
+package omero
+
+// ServerTime is serverTime.
+var ServerTime = &serverTime

@@ -1,0 +1,41 @@
+package omero_test
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"biomero-importer/importer"
+	"biomero-importer/importer/omero/omerotest"
+)
+
+// A server that is in trouble, as one that starts is, does not refuse an account.
+func TestPing_ServerInTrouble(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, byCLI)
+	b := r.open()
+	r.server.Fail(omerotest.Fault{At: omerotest.AtLogin, Kind: omerotest.OtherLogin})
+	err := b.Ping(t.Context())
+	require.ErrorIs(t, err, importer.ErrUnavailable)
+	require.ErrorContains(t, err, "Out of memory")
+	require.NotEmpty(t, b.Trouble())
+	require.NoError(t, b.Ping(t.Context()))
+	require.Empty(t, b.Trouble())
+}
+
+// Nor does it refuse to have the importer act for a user.
+func TestPrepare_ServerInTrouble(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, byCLI)
+	b := r.open()
+	o := r.order()
+	r.server.Fail(omerotest.Fault{At: omerotest.AtLogin, Kind: omerotest.OtherLogin})
+	_, err := b.Prepare(t.Context(), o)
+	require.Error(t, err)
+	_, refused := errors.AsType[*importer.Error](err)
+	require.False(t, refused, "%v", err)
+	r.prepare(b, &o)
+	b.Done(t.Context(), o.UUID)
+	r.closed()
+}
