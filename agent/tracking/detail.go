@@ -38,17 +38,17 @@ type Step struct {
 	Description string
 }
 
-// maxSteps bounds a timeline: an order may have been asked for any number of times.
-const maxSteps = 100
+// MaxSteps bounds a timeline: an order may have been asked for any number of times.
+const MaxSteps = 100
 
 const timeline = `
 SELECT stage, "timestamp", coalesce(description, '') FROM public.imports WHERE uuid = $1
 ORDER BY "timestamp" DESC NULLS LAST, id DESC LIMIT $2`
 
 // Timeline returns the stages that an order reached, the last of them first, and no more
-// than the last hundred.
+// than the last MaxSteps.
 func (s *Store) Timeline(ctx context.Context, uuid string) ([]Step, error) {
-	rows, err := s.pool.Query(ctx, timeline, text(uuid), maxSteps)
+	rows, err := s.pool.Query(ctx, timeline, text(uuid), MaxSteps)
 	if err == nil {
 		var steps []Step
 		if steps, err = pgx.CollectRows(rows, pgx.RowToStructByPos[Step]); err == nil {

@@ -60,7 +60,7 @@ func PageQueries(uuid string, from time.Time) map[string]Asked {
 		"changed":      {changedOrders, []any{5 * time.Second, []string{uuid}, 500, 100}},
 		"an hour":      {endedWithin, []any{from, from.Add(time.Hour)}},
 		"unsettled":    {unsettled, []any{100}},
-		"timeline":     {timeline, []any{uuid, maxSteps}},
+		"timeline":     {timeline, []any{uuid, MaxSteps}},
 		"files":        {filesFrom, []any{uuid, 90_000, 51}},
 		"failed files": {stateFrom, []any{uuid, 50_000, 51, FileFailed, MaxFilesLooked}},
 		"tally":        {tallyFiles, []any{uuid, MaxFilesLooked}},

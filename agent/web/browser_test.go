@@ -23,15 +23,20 @@ import (
 	"biomero-importer/agent/web"
 )
 
+// chromium is a browser that runs.
+type chromium struct {
+	ctx context.Context //nolint:containedctx // chromedp keeps its browsers there
+}
+
 // browser starts Chromium for a test and those below it.
-func browser(t *testing.T) context.Context {
+func browser(t *testing.T) chromium {
 	t.Helper()
 	ctx, cancel := chromedp.NewExecAllocator(t.Context(), append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox, chromedp.ExecPath("chromium"))...)
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewContext(ctx)
 	t.Cleanup(cancel)
 	require.NoError(t, chromedp.Do(ctx))
-	return ctx
+	return chromium{ctx}
 }
 
 // tab is a page that is looked at; whatever it complains of fails the test.
@@ -46,11 +51,11 @@ type tab struct {
 }
 
 // serve serves the page of a database, and opens a tab for it.
-func (s site) serve(browser context.Context, o web.Options) *tab {
+func (s site) serve(in chromium, o web.Options) *tab {
 	s.t.Helper()
 	listener, err := (&net.ListenConfig{}).Listen(s.t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(s.t, err)
-	ctx, stop := context.WithCancel(context.Background())
+	ctx, stop := context.WithCancel(context.WithoutCancel(s.t.Context())) // tabs are closed first
 	done := make(chan error, 1)
 	go func() { done <- web.Serve(ctx, listener, handler(s.Store, o)) }()
 	s.t.Cleanup(func() {
@@ -59,7 +64,7 @@ func (s site) serve(browser context.Context, o web.Options) *tab {
 	})
 	p := &tab{t: s.t, base: "http://" + listener.Addr().String()}
 	var cancel context.CancelFunc
-	p.ctx, cancel = chromedp.NewContext(browser)
+	p.ctx, cancel = chromedp.NewContext(in.ctx)
 	s.t.Cleanup(func() {
 		p.mu.Lock()
 		defer p.mu.Unlock()

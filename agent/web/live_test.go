@@ -23,9 +23,9 @@ import (
 // maxWeight is what a first visit may transfer, in bytes.
 const maxWeight = 100_000
 
-func TestBrowser(t *testing.T) {
+func TestBrowser(t *testing.T) { //nolint:tparallel // one browser for all
 	t.Parallel()
-	chromium := browser(t)
+	in := browser(t)
 	for name, test := range map[string]func(s site, open func(web.Options) *tab){
 		"list is live":           listIsLive,
 		"order is live":          orderIsLive,
@@ -38,10 +38,11 @@ func TestBrowser(t *testing.T) {
 		"previews":               previews,
 		"charts":                 chartsAreDrawn,
 		"events after a restart": eventsAfterARestart,
+		"events in background":   eventsInBackground,
 	} {
-		t.Run(name, func(t *testing.T) { //nolint:tparallel // one browser for all
+		t.Run(name, func(t *testing.T) {
 			s := newSite(t)
-			test(s, func(o web.Options) *tab { return s.serve(chromium, o) })
+			test(s, func(o web.Options) *tab { return s.serve(in, o) })
 		})
 	}
 }
@@ -274,5 +275,17 @@ func eventsAfterARestart(s site, open func(web.Options) *tab) {
 	s.place("Demo", "ada", "/data/new.tif")
 	// As if its place in the events were another process's.
 	p.run(`const of = document.querySelector('[sse-connect]'); of.setAttribute('sse-connect', '/events?since=other-7'); htmx.process(of)`)
+	p.sees("new.tif")
+}
+
+// A page that nobody looks at follows nothing, and is read again when somebody does.
+func eventsInBackground(s site, open func(web.Options) *tab) {
+	p := open(web.Options{})
+	p.open("/")
+	p.run(`window.same = true; window.hiding = true; Object.defineProperty(document, 'hidden', {get: () => window.hiding});
+		window.setTimeout = f => f(); document.dispatchEvent(new Event('visibilitychange'))`)
+	s.place("Demo", "ada", "/data/new.tif")
+	p.run("window.hiding = false; document.dispatchEvent(new Event('visibilitychange'))")
+	p.wait("window.same === undefined")
 	p.sees("new.tif")
 }

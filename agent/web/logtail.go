@@ -86,7 +86,9 @@ func readEnd(root *os.Root, name string) (data []byte, cut bool, err error) {
 // logLine is a line of JSON as people read it, without secrets.
 func logLine(line []byte) string {
 	var fields map[string]any
-	if json.Unmarshal(line, &fields) != nil {
+	in := json.NewDecoder(bytes.NewReader(line))
+	in.UseNumber() // as they are written
+	if in.Decode(&fields) != nil {
 		return logging.Mask(strings.ToValidUTF8(strings.TrimRight(string(line), "\r\n"), "\uFFFD")) + "\n"
 	}
 	text := fmt.Sprintf("%.19v %v %v", fields["time"], fields["level"], fields["msg"])

@@ -20,7 +20,7 @@ const fileRows = 50
 type orderPage struct {
 	Row        row
 	Operator   bool
-	Steps      []tracking.Step // the last first
+	Steps      []step // the last first
 	Imported   int
 	Failed     int
 	Counted    bool // these are all
@@ -38,6 +38,33 @@ type orderPage struct {
 
 // Ended and Waits tell the actions that there are.
 func (p *orderPage) Ended() bool { return p.Row.Stage.Ended() }
+
+// step is a stage; Attempt is the number of the one that it begins, where there were several.
+type step struct {
+	tracking.Step
+
+	Attempt int
+}
+
+// steps are those of a timeline, the last first.
+func steps(timeline []tracking.Step) []step {
+	asked := 0
+	for i := range timeline {
+		if timeline[i].Stage == order.Pending {
+			asked++
+		}
+	}
+	list := make([]step, len(timeline))
+	several := asked > 1 && len(timeline) < tracking.MaxSteps // else the first ones are not there
+	for i := range timeline {
+		list[i].Step = timeline[i]
+		if several && timeline[i].Stage == order.Pending {
+			list[i].Attempt = asked
+			asked--
+		}
+	}
+	return list
+}
 
 // fileRow is a file of an order.
 type fileRow struct {
@@ -87,9 +114,11 @@ func (s *server) readOrder(ctx context.Context, id string, state tracking.FileSt
 	}
 	p := &orderPage{Row: newRow(st), From: from, State: string(state), Log: s.Logs != ""}
 	p.States = choices(p.State, "", "All files", string(tracking.FileImported), "Imported", string(tracking.FileFailed), "Failed")
-	if p.Steps, err = s.orders.Timeline(ctx, id); err != nil {
+	timeline, err := s.orders.Timeline(ctx, id)
+	if err != nil {
 		return nil, err
 	}
+	p.Steps = steps(timeline)
 	if p.Imported, p.Failed, err = s.orders.TallyFiles(ctx, id); err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"html"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -43,6 +44,29 @@ func TestPages_showHostileNamesAsText(t *testing.T) {
 		require.NotContains(t, page, `x" onload="`, path)
 		require.NotContains(t, page, "style=", path)
 		require.Regexp(t, `^default-src 'none'; script-src 'self'; style-src 'self';`, r.Header().Get("Content-Security-Policy"))
+	}
+}
+
+// A client may have written anything as its order's number, its files and itself.
+func TestPages_ofAnOrderWithAnUnusualNumber(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	const id, user = "a/b?c#d \"><i>\n%2f", "../x/y?"
+	s.exec(`INSERT INTO public.imports (group_name, user_name, destination_id, destination_type, stage, uuid, files, file_names)
+		VALUES ('.', $2, '151', 'Dataset', 'Import Pending', $1, '{', 'not JSON')`, id, user)
+	list := s.page(web.Options{}, "/").Body.String()
+	require.NotContains(t, list, "<i>")
+	s.exec(`INSERT INTO public.imports (group_name, user_name, destination_id, destination_type, stage, uuid, files, file_names)
+		VALUES ('a/b', $1, '151', 'Dataset', 'Import Pending', gen_random_uuid(), '{', 'not JSON')`, user)
+	list = s.page(web.Options{}, "/").Body.String()
+	for _, start := range []string{`href="/orders/a`, `href="/users/`, `href="/?group=.`} {
+		_, after, ok := strings.Cut(list, start)
+		require.True(t, ok)
+		address, _, _ := strings.Cut(after, `"`)
+		r := s.page(web.Options{}, html.UnescapeString(strings.TrimPrefix(start, `href="`)+address))
+		require.Equal(t, http.StatusOK, r.Code, address)
+		require.Contains(t, r.Body.String(), "not JSON", address)
+		require.NotContains(t, r.Body.String(), "<i>")
 	}
 }
 
@@ -146,6 +170,8 @@ func TestActions_needAnOperator(t *testing.T) {
 	st, err = s.Brief(t.Context(), id)
 	require.NoError(t, err)
 	require.Equal(t, "The order was cancelled.", st.Description)
+	page = s.page(web.Options{}, "/orders/"+id).Body.String()
+	require.Regexp(t, `(?s)Import Pending</b> \(attempt 2\).*Import Failed</b>.*Import Pending</b> \(attempt 1\)`, page)
 }
 
 func TestLog_isTheEndOfTheOrdersOwnWithoutSecrets(t *testing.T) {
@@ -156,10 +182,10 @@ func TestLog_isTheEndOfTheOrdersOwnWithoutSecrets(t *testing.T) {
 	o := web.Options{Logs: dir}
 	require.Contains(t, s.page(o, "/orders/"+id+"/log").Body.String(), "There is no log of this order here")
 	lines := strings.Repeat(`{"time":"2026-01-01T10:00:00Z","level":"DEBUG","msg":"filler"}`+"\n", 2000) +
-		`{"time":"2026-01-01T10:00:01Z","level":"WARN","msg":"lost postgres://ada:hunter2@db","path":"<b>"}` + "\n" + "no JSON password=hunter2\n"
+		`{"time":"2026-01-01T10:00:01Z","level":"WARN","msg":"lost postgres://ada:hunter2@db","path":"<b>","took":14449933}` + "\n" + "no JSON password=hunter2\n"
 	require.NoError(t, os.WriteFile(filepath.Join(dir, logging.FileName(id)), []byte(lines), 0o600))
 	page := s.page(o, "/orders/"+id+"/log").Body.String()
-	require.Contains(t, page, "2026-01-01T10:00:01 WARN lost postgres://ada:***@db path=&lt;b&gt;")
+	require.Contains(t, page, "2026-01-01T10:00:01 WARN lost postgres://ada:***@db path=&lt;b&gt; took=14449933")
 	require.NotContains(t, page, "hunter2")
 	require.Less(t, len(page), 70<<10)
 

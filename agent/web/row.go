@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -55,7 +56,12 @@ func newEvent(group, user string) string {
 
 func orderPath(uuid string) string { return "/orders/" + url.PathEscape(uuid) }
 
+// userPath is the page of a user, or the list of the same where names would get lost in a path.
 func userPath(group, user string) string {
+	lost := []string{"", ".", ".."}
+	if slices.Contains(lost, group) || slices.Contains(lost, user) {
+		return address("/", query{Group: group, User: user}.values())
+	}
 	return "/users/" + url.PathEscape(group) + "/" + url.PathEscape(user)
 }
 

@@ -27,6 +27,24 @@
     while (e.target.children.length > longest) e.target.lastElementChild.remove()
   })
 
+  // A browser has few connections to one service: what nobody looks at gives its own back,
+  // and is read again when somebody does.
+  const unseenFor = 10000
+  let source, unseen, closed = false
+  const connect = htmx.createEventSource
+  htmx.createEventSource = url => (source = connect(url))
+  document.addEventListener('visibilitychange', () => {
+    clearTimeout(unseen)
+    if (document.hidden && source) {
+      unseen = setTimeout(() => {
+        closed = true
+        source.close()
+      }, unseenFor)
+    } else if (closed) {
+      location.reload()
+    }
+  })
+
   // What asks before it acts.
   document.addEventListener('click', e => {
     const opener = e.target.closest('[data-dialog]')
@@ -46,16 +64,16 @@
   const draw = () => {
     drawn.forEach(chart => chart.destroy())
     const axis = { stroke: colour('front'), grid: { stroke: colour('line') }, ticks: { stroke: colour('line') } }
-    const bars = uPlot.paths.bars({ size: [0.8, 40] })
+    const bars = { paths: uPlot.paths.bars({ size: [0.9, 40], align: 1 }), points: { show: false } }
     const options = (place, series, values) => ({
       width: place.clientWidth, height: 220, series: [{}, ...series], cursor: { drag: { x: false } },
-      axes: [axis, { ...axis, size: 64, values }], scales: { y: { range: (u, low, high) => [0, Math.max(high, 1) * 1.1] } },
+      axes: [axis, { ...axis, size: 64, values }], scales: { x: { range: (u, from, to) => [from, to + 3600] }, y: { range: (u, low, high) => [0, Math.max(high, 1) * 1.1] } },
     })
     const all = points.completed.map((n, i) => n + points.failed[i])
     drawn = [
       new uPlot(options(ended, [
-        { label: 'Ended', stroke: colour('completed'), fill: colour('completed'), paths: bars },
-        { label: 'Failed', stroke: colour('failed'), fill: colour('failed'), paths: bars },
+        { label: 'Ended', stroke: colour('completed'), fill: colour('completed'), ...bars },
+        { label: 'Failed', stroke: colour('failed'), fill: colour('failed'), ...bars },
       ]), [points.hours, all, points.failed], ended),
       new uPlot(options(waits, [
         { label: '95% waited at most', stroke: colour('failed'), width: 2, value: (u, n) => seconds(n) },
