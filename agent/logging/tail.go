@@ -64,7 +64,9 @@ func readEnd(dir, name string) ([]byte, error) {
 // readable is a line of JSON in words.
 func readable(line []byte) string {
 	var fields map[string]any
-	if json.Unmarshal(line, &fields) != nil {
+	in := json.NewDecoder(bytes.NewReader(line))
+	in.UseNumber() // as they are written
+	if in.Decode(&fields) != nil {
 		return Mask(strings.ToValidUTF8(strings.TrimRight(string(line), "\r\n"), "\uFFFD"))
 	}
 	parts := []string{fmt.Sprintf("%.19v %v %v", fields["time"], fields["level"], fields["msg"])}
