@@ -18,6 +18,8 @@ const (
 	maxEntries = math.MaxUint16
 	// maxBytes bounds a field: its values are all held.
 	maxBytes = 64 << 20
+	// maxValues bounds those of a field, which take more when they are held than in the file.
+	maxValues = maxBytes / 8
 	// maxSame bounds a field whose values are all the same.
 	maxSame = 64
 )
@@ -138,6 +140,8 @@ func (d *fields) raw(tag uint16) ([]byte, int64) {
 
 // all returns the values of a field that must be there.
 func (d *fields) all(tag uint16) []uint64 {
+	n := d.entries[tag].count
+	d.refuse(n > maxValues, "its field %d claims %d values", tag, n)
 	data, size := d.raw(tag)
 	if d.err != nil {
 		return nil

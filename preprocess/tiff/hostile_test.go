@@ -104,6 +104,7 @@ func TestOpen_refuses(t *testing.T) {
 		"a tile of no width":           {craft(0, with(322, 0, 323, 16, 324, 8, 325, 8)), "field 322"},
 		"thousands of tiles across":    {craft(0, with(256, 1<<20, 322, 1, 323, 1, 324, 8, 325, 8)), "tiles wide"},
 		"a claim of many values":       {claim(22, 1<<31), "claims 2147483648 values"},
+		"a claim of many strips":       {claim(82, 9<<20), "field 273 claims 9437184 values"},
 		"an unknown kind of value":     {claim(20, 99), "unknown kind"},
 		"data shared by pages":         {craft(0, slices.Repeat([]tags{good()}, 10)...), "also that of other pages"},
 	} {
