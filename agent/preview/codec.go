@@ -80,6 +80,9 @@ const (
 	bloscWhole      = 16
 	bloscMaxSplits  = 16
 	bloscSmallSplit = 128
+	// maxBlocks bounds what has to be set up to unpack one chunk: blocks have 8 KiB or more
+	// where nobody asked for smaller ones.
+	maxBlocks = 1 << 14
 )
 
 // unblosc unpacks LZ4, zlib and Zstandard, also with bytes shuffled.
@@ -101,6 +104,9 @@ func unblosc(data []byte, want int) ([]byte, error) {
 	unpack, ok := map[byte]codec{1: unlz4, 3: inflate, 4: unzstd}[flags>>5]
 	if !ok || block < 1 || block > maxChunk || (want-1)/block+1 > (len(data)-bloscHeader)/4 {
 		return nil, errNone
+	}
+	if (want-1)/block+1 > maxBlocks {
+		return nil, errMuch
 	}
 	out := make([]byte, 0, want)
 	for i := 0; len(out) < want; i++ {
