@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 
@@ -59,18 +61,21 @@ func (s *server) readReceipt(manifest string) (string, error) {
 	if manifest == "" || s.Share == nil {
 		return none, nil
 	}
-	path, info, err := s.Share.Resolve(order.ReceiptName(manifest))
+	folder, _, err := s.Share.Resolve(filepath.Dir(manifest))
 	if _, ok := errors.AsType[*importer.Error](err); ok {
 		return none, nil
 	}
 	if err != nil {
 		return "", err
 	}
-	rel, err := s.Share.Rel(path)
-	if err != nil || !info.Mode().IsRegular() {
+	rel, err := s.Share.Rel(filepath.Join(folder, order.ReceiptName(filepath.Base(manifest))))
+	if err != nil {
+		return none, nil // it is none that was written here
+	}
+	f, err := openRegular(s.Share.Root(), rel)
+	if f == nil && err == nil || errors.Is(err, fs.ErrNotExist) {
 		return none, nil
 	}
-	f, err := s.Share.Root().OpenFile(rel, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return "", fmt.Errorf("reading the receipt: %w", err)
 	}
@@ -83,6 +88,25 @@ func (s *server) readReceipt(manifest string) (string, error) {
 		data = append(data, "\n…"...)
 	}
 	return strings.ToValidUTF8(string(data), "\uFFFD"), nil
+}
+
+// openRegular opens a regular file, and nothing else: it is nil where a link has that name,
+// which somebody may have put there who may not read what it leads to.
+func openRegular(root *os.Root, name string) (*os.File, error) {
+	named, err := root.Lstat(name)
+	if err != nil || !named.Mode().IsRegular() {
+		return nil, err
+	}
+	// Whatever has that name now: opening a pipe would never end, and a link is followed.
+	f, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	if opened, err := f.Stat(); err != nil || !os.SameFile(named, opened) {
+		_ = f.Close()
+		return nil, err
+	}
+	return f, nil
 }
 
 // text answers with text that a script puts into a page as text: htmx takes it for HTML.

@@ -213,8 +213,13 @@ func TestReceipt_isReadBelowTheShare(t *testing.T) {
 	require.NoError(t, os.WriteFile(manifest+".receipt.json", []byte(`{"uuid": "<b>"}`), 0o600))
 	require.Contains(t, s.page(o, "/orders/"+id+"/receipt").Body.String(), "&lt;b&gt;")
 	require.NoError(t, os.Remove(manifest+".receipt.json"))
-	require.NoError(t, os.Symlink("/etc/hostname", manifest+".receipt.json"))
-	require.Contains(t, s.page(o, "/orders/"+id+"/receipt").Body.String(), "no receipt")
+	secret := filepath.Join(dir, "secret")
+	require.NoError(t, os.WriteFile(secret, []byte("of another group"), 0o600))
+	for _, target := range []string{"/etc/hostname", secret, "secret"} { // whoever drops manifests may put links beside them
+		require.NoError(t, os.Symlink(target, manifest+".receipt.json"))
+		require.Contains(t, s.page(o, "/orders/"+id+"/receipt").Body.String(), "no receipt", target)
+		require.NoError(t, os.Remove(manifest+".receipt.json"))
+	}
 }
 
 func TestDrops_thatSettleAndThatWait(t *testing.T) {
