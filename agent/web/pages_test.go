@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"context"
 	"html"
 	"net/http"
 	"net/http/httptest"
@@ -220,6 +221,36 @@ func TestReceipt_isReadBelowTheShare(t *testing.T) {
 		require.Contains(t, s.page(o, "/orders/"+id+"/receipt").Body.String(), "no receipt", target)
 		require.NoError(t, os.Remove(manifest+".receipt.json"))
 	}
+}
+
+// later has no picture at first.
+type later struct{ picture []byte }
+
+func (l *later) Get(context.Context, string) (picture []byte, tag string, err error) {
+	return l.picture, "t1", nil
+}
+
+// A browser that was told that there is no picture does not keep to that.
+func TestPreview_thatIsMadeLater(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	address := "/orders/" + s.ended("Demo", "ada", "", "/data/a.tif") + "/preview/"
+	l := &later{}
+	o := web.Options{Previews: l}
+	none := s.page(o, address+"0")
+	require.Equal(t, "image/svg+xml", none.Header().Get("Content-Type"))
+	again := func(known string) *httptest.ResponseRecorder {
+		r := httptest.NewRequest(http.MethodGet, address+"0", nil)
+		r.Header.Set("If-None-Match", known)
+		return ask(t, s.Store, o, r)
+	}
+	require.Equal(t, http.StatusNotModified, again(none.Header().Get("Etag")).Code)
+	l.picture = []byte("a picture")
+	made := again(none.Header().Get("Etag"))
+	require.Equal(t, http.StatusOK, made.Code)
+	require.Equal(t, "image/jpeg", made.Header().Get("Content-Type"))
+	require.Equal(t, http.StatusNotModified, again(made.Header().Get("Etag")).Code)
+	require.Equal(t, http.StatusNotFound, s.page(o, address+"99999999999").Code)
 }
 
 func TestDrops_thatSettleAndThatWait(t *testing.T) {

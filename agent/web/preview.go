@@ -22,12 +22,12 @@ func pictured(name string) bool {
 // preview answers with a picture of an imported file, or with one that says that there is
 // none: what is no picture would be an error in every browser.
 func (s *server) preview(w http.ResponseWriter, r *http.Request) {
-	ordinal, err := strconv.Atoi(r.PathValue("ordinal"))
+	ordinal, err := strconv.ParseInt(r.PathValue("ordinal"), 10, 32)
 	if err != nil || s.Previews == nil {
 		http.NotFound(w, r)
 		return
 	}
-	f, err := s.orders.File(r.Context(), r.PathValue("uuid"), ordinal)
+	f, err := s.orders.File(r.Context(), r.PathValue("uuid"), int(ordinal))
 	if err == nil && (f.State != tracking.FileImported || !pictured(f.Path)) {
 		err = order.Errorf(order.Invalid, "There is no picture of what was not imported.")
 	}
@@ -40,6 +40,9 @@ func (s *server) preview(w http.ResponseWriter, r *http.Request) {
 		code, sentence := s.fault(r, err)
 		http.Error(w, sentence, code)
 		return
+	}
+	if picture == nil { // for now, maybe: the tag is of the file
+		tag = "none"
 	}
 	w.Header().Set("Cache-Control", "private, max-age=300")
 	w.Header().Set("Etag", `"`+tag+`"`)
