@@ -3,6 +3,7 @@ package web_test
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"biomero-importer/agent/order"
 	"biomero-importer/agent/tracking"
 	"biomero-importer/agent/web"
 )
@@ -135,6 +137,41 @@ func TestEvents_ofOneLookForAll(t *testing.T) {
 	require.NotContains(t, names, "stale")
 	names = r.follow(t, "/events?since=other-7").until("data: ")
 	require.Equal(t, []string{"stale"}, names)
+}
+
+// uncounted is a database that does not count while it is told so.
+type uncounted struct {
+	counting
+
+	away  atomic.Bool
+	tries atomic.Int32
+}
+
+func (u *uncounted) Counts(ctx context.Context) (map[order.Stage]int64, error) {
+	if u.away.Load() {
+		u.tries.Add(1)
+		return nil, errors.New("it takes too long")
+	}
+	return u.Store.Counts(ctx)
+}
+
+// What changed is told though nobody knows how many orders there are.
+func TestEvents_withoutCounts(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	store := &uncounted{counting: counting{Store: s.Store}}
+	r := serve(t, store)
+	all := r.follow(t, "/events?since="+r.place(t))
+	tries := func(n int32) func() bool {
+		return func() bool { return store.tries.Load() >= n }
+	}
+	store.away.Store(true)
+	require.Eventually(t, tries(1), 10*time.Second, 10*time.Millisecond)
+	s.place("Demo", "ada", "/data/first.tif")
+	require.Eventually(t, tries(store.tries.Load()+2), 10*time.Second, 10*time.Millisecond)
+	store.away.Store(false)
+	s.place("Demo", "ada", "/data/second.tif")
+	require.Contains(t, all.until("second.tif"), "new")
 }
 
 // An order is told of once for each change, and its own page of nothing else.

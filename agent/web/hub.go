@@ -190,13 +190,12 @@ func (h *hub) look(ctx context.Context) error {
 		h.forget()
 		return nil
 	}
-	if told, err := h.recount(ctx); err != nil {
-		return err
-	} else if told != nil {
-		events = append(events, *told)
+	h.tell(events) // the next look does not find these again
+	told, err := h.recount(ctx)
+	if told != nil {
+		h.tell([]event{*told})
 	}
-	h.tell(events)
-	return nil
+	return err
 }
 
 // compare tells what is not as it was at the last look.
