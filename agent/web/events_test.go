@@ -174,6 +174,39 @@ func TestEvents_withoutCounts(t *testing.T) {
 	require.Contains(t, all.until("second.tif"), "new")
 }
 
+// endless has other orders at each look, none of which ends.
+type endless struct {
+	web.Store
+
+	looks, most atomic.Int32
+}
+
+func (e *endless) Changed(_ context.Context, _ time.Duration, also []string, limit, _ int) (found []tracking.Status, err error) {
+	e.most.Store(max(e.most.Load(), int32(len(also))))
+	look := e.looks.Add(1)
+	for i := range limit {
+		found = append(found, tracking.Status{UUID: fmt.Sprintf("%d-%d", look, i), Stage: order.Started})
+	}
+	for _, uuid := range also {
+		found = append(found, tracking.Status{UUID: uuid, Stage: order.Started})
+	}
+	return found, nil
+}
+
+func (e *endless) Counts(context.Context) (map[order.Stage]int64, error) {
+	return map[order.Stage]int64{}, nil
+}
+
+// However long the queue grows while somebody looks, a look costs the same.
+func TestEvents_ofAQueueThatGrows(t *testing.T) {
+	t.Parallel()
+	store := &endless{}
+	r := serve(t, store)
+	r.follow(t, "/events?since=")
+	require.Eventually(t, func() bool { return store.looks.Load() >= 5 }, 30*time.Second, 50*time.Millisecond)
+	require.LessOrEqual(t, store.most.Load(), int32(1000))
+}
+
 // An order is told of once for each change, and its own page of nothing else.
 func TestEvents_areOnlyWhatChanged(t *testing.T) {
 	t.Parallel()

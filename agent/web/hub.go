@@ -32,6 +32,8 @@ const (
 	// one by one: after more the lists are to be read again.
 	maxChanges = 500
 	maxWaiting = 100
+	// maxActive bounds the orders that are looked at again because they had not ended.
+	maxActive = 1000
 )
 
 // errFull is for a browser that has to wait until others are gone.
@@ -56,7 +58,7 @@ type hub struct {
 	looking sync.Mutex // what follows belongs to one look at a time
 	looked  time.Time
 	known   map[string]string // rows, by uuid, of the last look
-	active  []string          // orders that had not ended
+	active  []string          // orders that had not ended, the last to change of very many
 	newest  time.Time         // when the newest order was placed that was taken up
 	counted counts
 	countAt time.Time
@@ -226,6 +228,7 @@ func (h *hub) compare(found []tracking.Status, anew bool) (events []event, err e
 			events = append(events, event{newEvent("", ""), body}, event{newEvent(st.Group, st.User), body})
 		}
 	}
+	h.active = h.active[max(len(h.active)-maxActive, 0):]
 	h.known, h.newest = known, newest
 	return events, nil
 }
