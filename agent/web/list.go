@@ -119,7 +119,7 @@ func (s *server) list(w http.ResponseWriter, r *http.Request) {
 
 func (s *server) fill(ctx context.Context, p *listPage, filter tracking.Filter, mark string) error {
 	// Where thousands wait for one event, they wait for one look.
-	found, err, _ := s.reading.Do("list "+p.Self+" "+mark, func() (any, error) { return s.orders.List(context.WithoutCancel(ctx), filter) })
+	found, err := s.once(ctx, "list "+p.Self+" "+mark, func(ctx context.Context) (any, error) { return s.orders.List(ctx, filter) })
 	if err != nil {
 		return err
 	}

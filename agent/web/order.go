@@ -95,8 +95,7 @@ func (s *server) order(w http.ResponseWriter, r *http.Request) {
 		}
 		id := r.PathValue("uuid")
 		key := strings.Join([]string{"order", id, string(state), strconv.Itoa(from), f.Mark}, "\x00")
-		ctx := context.WithoutCancel(r.Context()) // others may wait for the same
-		p, err, _ = s.reading.Do(key, func() (any, error) { return s.readOrder(ctx, id, state, max(from, 0)) })
+		p, err = s.once(r.Context(), key, func(ctx context.Context) (any, error) { return s.readOrder(ctx, id, state, max(from, 0)) })
 	}
 	if shared, ok := p.(*orderPage); ok && err == nil {
 		mine := *shared

@@ -253,6 +253,31 @@ func TestPreview_thatIsMadeLater(t *testing.T) {
 	require.Equal(t, http.StatusNotFound, s.page(o, address+"99999999999").Code)
 }
 
+// patient notes how long what it is asked may take.
+type patient struct {
+	web.Store
+
+	until time.Time
+	ended bool
+}
+
+func (p *patient) Unsettled(ctx context.Context, _ int) ([]tracking.Unsettled, error) {
+	p.until, _ = ctx.Deadline()
+	p.ended = ctx.Err() != nil
+	return nil, nil
+}
+
+// A look that others may wait for goes on without who asked first, but not for good.
+func TestPages_lookForAWhile(t *testing.T) {
+	t.Parallel()
+	store := &patient{}
+	ctx, leave := context.WithCancel(t.Context())
+	leave()
+	ask(t, store, web.Options{}, httptest.NewRequestWithContext(ctx, http.MethodGet, "/drops", nil))
+	require.False(t, store.ended)
+	require.WithinDuration(t, time.Now().Add(10*time.Second), store.until, 5*time.Second)
+}
+
 func TestDrops_thatSettleAndThatWait(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

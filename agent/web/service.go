@@ -37,9 +37,7 @@ func (s *server) drops(w http.ResponseWriter, r *http.Request) {
 			p.Settling = append(p.Settling, one)
 		}
 	}
-	// One look for all browsers that ask within a moment.
-	ctx := context.WithoutCancel(r.Context())
-	found, err, _ := s.reading.Do("unsettled", func() (any, error) { return s.orders.Unsettled(ctx, unsettledShown) })
+	found, err := s.once(r.Context(), "unsettled", func(ctx context.Context) (any, error) { return s.orders.Unsettled(ctx, unsettledShown) })
 	p.Unsettled, _ = found.([]tracking.Unsettled)
 	s.show(w, r, "drops", wanted(r, "settling"), frame{Nav: "/drops", Page: p}, err)
 }
@@ -51,8 +49,7 @@ type servicePage struct {
 }
 
 func (s *server) service(w http.ResponseWriter, r *http.Request) {
-	ctx := context.WithoutCancel(r.Context())
-	found, err, _ := s.reading.Do("service", func() (any, error) {
+	found, err := s.once(r.Context(), "service", func(ctx context.Context) (any, error) {
 		var p servicePage
 		var err error
 		if p.Agents, err = s.orders.Agents(ctx); err == nil {

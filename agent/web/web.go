@@ -83,7 +83,7 @@ type server struct {
 	orders Store
 	hub    *hub
 	charts *charts
-	// reading has browsers that ask for the same after the same event share one look.
+	// reading is what once is at: browsers ask for the same after the same event.
 	reading singleflight.Group
 }
 
@@ -129,6 +129,20 @@ func guard(next http.Handler) http.Handler {
 		h.Set("Cache-Control", "no-store")
 		next.ServeHTTP(w, r)
 	})
+}
+
+// readTime is what a look that several browsers may wait for takes at most: none of them can
+// end it, and it has one of the connections that orders are carried out by.
+const readTime = 10 * time.Second
+
+// once has all that ask for the same meanwhile share a look, whichever of them goes away.
+func (s *server) once(ctx context.Context, key string, look func(ctx context.Context) (any, error)) (any, error) {
+	found, err, _ := s.reading.Do(key, func() (any, error) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readTime)
+		defer cancel()
+		return look(ctx)
+	})
+	return found, err
 }
 
 func (s *server) apiList(w http.ResponseWriter, r *http.Request) {
