@@ -127,7 +127,11 @@ func (g *Guard) Operator(next http.Handler) http.Handler {
 func (g *Guard) identify(w http.ResponseWriter, r *http.Request) (id Identity, ok bool) {
 	id = g.proxied(r)
 	if token, given := bearer(r); given && g.hasTokens() {
-		role, fault := g.try(r, token)
+		client := network(peer(r))
+		if id.Role != None { // others log in from the proxy's address too
+			client = "user " + id.Name
+		}
+		role, fault := g.try(client, token)
 		switch {
 		case fault == 0:
 			return Identity{Name: role.String(), Role: role}, true
@@ -155,9 +159,8 @@ func bearer(r *http.Request) (token string, given bool) {
 
 // try looks whose a token is; fault is a status other than 0 where it is nobody's, or the
 // client had too many of these.
-func (g *Guard) try(r *http.Request, token string) (role Role, fault int) {
-	from := peer(r)
-	if !g.failed.mayTry(from) {
+func (g *Guard) try(client, token string) (role Role, fault int) {
+	if !g.failed.mayTry(client) {
 		return None, http.StatusTooManyRequests
 	}
 	for _, known := range []Role{Viewer, Operator} { // always both: it takes the same time
@@ -166,7 +169,7 @@ func (g *Guard) try(r *http.Request, token string) (role Role, fault int) {
 		}
 	}
 	if role == None {
-		g.failed.add(from)
+		g.failed.add(client)
 		return None, http.StatusUnauthorized
 	}
 	return role, 0

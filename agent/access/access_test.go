@@ -315,6 +315,24 @@ func TestGuard_stopsGuessing(t *testing.T) {
 	})
 }
 
+// What a proxy sends along of its own user, with each request, keeps nobody from logging in
+// through it; that user does not guess by it either.
+func TestGuard_countsGuessesOfAProxysUserApart(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := guard(false, both)
+		bob := func(token string) string {
+			return ask(h, request(http.MethodGet, "/", proxy, "X-Forwarded-User: bob", "Authorization: Bearer "+token)).Body.String()
+		}
+		require.Equal(t, "operator operator", bob(operator))
+		for range 20 {
+			require.Equal(t, "viewer bob", bob("wrong"))
+		}
+		require.Equal(t, "viewer bob", bob(operator))
+		require.Equal(t, http.StatusSeeOther, login(h, proxy, operator, "/").Code)
+	})
+}
+
 // However a browser reads the path that a login leads to, it stays with the service.
 func FuzzOwnPath(f *testing.F) {
 	for _, seed := range []string{"/orders/7?a=b#c", "//evil.example", `/\evil.example`, "/%2fevil.example", "/\x00/evil.example", "https:evil.example"} {

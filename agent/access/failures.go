@@ -18,49 +18,48 @@ const (
 // failures counts wrong tokens by client.
 type failures struct {
 	mu      sync.Mutex
-	clients map[netip.Prefix]*rate.Limiter
+	clients map[string]*rate.Limiter
 }
 
-func newFailures() *failures { return &failures{clients: map[netip.Prefix]*rate.Limiter{}} }
+func newFailures() *failures { return &failures{clients: map[string]*rate.Limiter{}} }
 
 // network is what one client has of addresses.
-func network(addr netip.Addr) netip.Prefix {
+func network(addr netip.Addr) string {
 	bits := 64
 	if addr.Is4() {
 		bits = 32
 	}
 	p, _ := addr.Prefix(bits) // of no address: the zero prefix
-	return p
+	return p.String()
 }
 
 // mayTry reports whether a client has tries left. Who has none is told nothing, not even
 // of a right token.
-func (f *failures) mayTry(addr netip.Addr) bool {
+func (f *failures) mayTry(client string) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	l := f.clients[network(addr)]
+	l := f.clients[client]
 	return l == nil || l.Tokens() >= 1
 }
 
-func (f *failures) add(addr netip.Addr) {
+func (f *failures) add(client string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	at := network(addr)
-	l := f.clients[at]
+	l := f.clients[client]
 	if l == nil {
 		if len(f.clients) >= rememberedOf {
 			f.forget()
 		}
 		l = rate.NewLimiter(rate.Every(wrongEvery), wrongAtOnce)
-		f.clients[at] = l
+		f.clients[client] = l
 	}
 	l.Allow()
 }
 
 // forget makes room, for as many as it takes a while to fill: of any, as they come.
 func (f *failures) forget() {
-	for at := range f.clients {
-		if delete(f.clients, at); len(f.clients) <= rememberedOf/2 {
+	for client := range f.clients {
+		if delete(f.clients, client); len(f.clients) <= rememberedOf/2 {
 			return
 		}
 	}

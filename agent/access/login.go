@@ -25,7 +25,7 @@ func (g *Guard) login(w http.ResponseWriter, r *http.Request) bool {
 	case "POST /login":
 		r.Body = http.MaxBytesReader(w, r.Body, 4096)
 		next := r.PostFormValue("next")
-		role, fault := g.try(r, strings.TrimSpace(r.PostFormValue("token")))
+		role, fault := g.try(network(peer(r)), strings.TrimSpace(r.PostFormValue("token")))
 		switch fault {
 		case 0:
 			setSession(w, r, g.sign(role, time.Now().Add(sessionTime)))
