@@ -36,6 +36,11 @@ func (s *server) place(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		err = s.Placer.Place(r.Context(), &o)
 	}
+	if order.ClassOf(err) == order.Invalid && m.UUID != "" && s.isPlaced(r.Context(), m.UUID) {
+		w.Header().Set("Location", Root+"orders/"+m.UUID)
+		problem.Write(w, http.StatusConflict, "An order with this uuid or Idempotency-Key was placed before, and whether this is the same cannot be said any more: "+err.Error())
+		return
+	}
 	status = http.StatusCreated
 	if errors.Is(err, tracking.ErrUUIDTaken) {
 		status = http.StatusOK
@@ -52,6 +57,12 @@ func (s *server) place(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	s.reply(w, r, status, placed{o.UUID}, err)
+}
+
+// isPlaced reports whether there is an order with a uuid, as far as can be said.
+func (s *server) isPlaced(ctx context.Context, uuid string) bool {
+	_, err := s.Orders.Placed(ctx, uuid)
+	return err == nil || order.ClassOf(err) == order.Invalid && !errors.Is(err, tracking.ErrUnknown)
 }
 
 // repeated is an Invalid error where the order that has the uuid of another is not the same.

@@ -100,6 +100,26 @@ func with(more map[string]any, key string, value any) map[string]any {
 	return copied
 }
 
+// Whose answer got lost, and whose files are gone since, is told that the order was placed.
+func TestPlace_onceThoughTheFilesAreGone(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	path := s.write("a.tif")
+	body := func(file string) string { return manifest(nil, file) }
+	key := []string{asJSON, "Idempotency-Key: k1"}
+	first := s.ask(operator, http.MethodPost, "/orders", body(path), key...)
+	require.Equal(t, http.StatusCreated, first.Code)
+	require.NoError(t, os.Remove(path))
+	for _, file := range []string{path, s.dir + "/*.tif"} {
+		again := s.ask(operator, http.MethodPost, "/orders", body(file), key...)
+		require.Contains(t, s.refusal(http.StatusConflict, again), "was placed before", file)
+		require.Equal(t, first.Header().Get("Location"), again.Header().Get("Location"))
+		other := s.ask(operator, http.MethodPost, "/orders", body(file), asJSON, "Idempotency-Key: k2")
+		s.refusal(http.StatusUnprocessableEntity, other)
+		require.Empty(t, other.Header().Get("Location"))
+	}
+}
+
 // begin has workers begin with all that waits.
 func (s *site) begin() {
 	s.t.Helper()
