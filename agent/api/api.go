@@ -7,6 +7,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -152,7 +153,7 @@ func (s *server) change(w http.ResponseWriter, r *http.Request, what string, do 
 		return
 	}
 	s.note(r, what, uuid)
-	w.Header().Set("Location", Root+"orders/"+uuid)
+	w.Header().Set("Location", Root+"orders/"+url.PathEscape(uuid))
 	w.WriteHeader(http.StatusAccepted)
 }
 

@@ -283,6 +283,19 @@ func TestOrders_fromPlacingToTheEnd(t *testing.T) {
 	require.Equal(t, []string{id}, uuids)
 }
 
+// Other clients may have written anything as a uuid.
+func TestCancel_namesItsPathInEscapes(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	_, err := s.store.Pool().Exec(t.Context(), `INSERT INTO public.imports (group_name, user_name, destination_id, destination_type, stage, uuid, files)
+		VALUES ('Demo', 'ada', '7', 'Dataset', 'Import Pending', 'run 7/a', '["/data/a.tif"]')`)
+	require.NoError(t, err)
+	const path = "/orders/run%207%2Fa"
+	w := s.ask(operator, http.MethodPost, path+"/cancel", "")
+	require.Equal(t, http.StatusAccepted, w.Code)
+	require.Equal(t, "/api/v1"+path, w.Header().Get("Location"))
+}
+
 func TestList_inPages(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
