@@ -75,6 +75,9 @@ func (f *Follower) look(ctx context.Context) (more bool, err error) {
 	list := page.Orders
 	if f.since.IsZero() {
 		page, err = f.Source.List(ctx, tracking.Filter{Limit: 1})
+		if err != nil {
+			return false, err
+		}
 		f.since = time.Unix(0, 0)
 		for _, s := range page.Orders {
 			f.see(&s)
@@ -82,11 +85,10 @@ func (f *Follower) look(ctx context.Context) (more bool, err error) {
 		}
 	} else {
 		page, err = f.Source.List(ctx, tracking.Filter{Since: f.since})
+		if err != nil {
+			return false, err
+		}
 		list = append(list, page.Orders...)
-	}
-	if err != nil {
-		f.since = time.Time{}
-		return false, err
 	}
 	// Oldest first, and each once: by then it may have ended.
 	last := map[string]tracking.Status{}

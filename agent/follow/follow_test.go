@@ -125,6 +125,23 @@ func TestAll_tellsOfWhatRunsAndOfWhatChangesFromThenOn(t *testing.T) {
 	require.Equal(t, noon.Add(7*time.Second), s.asked[7].Since.UTC(), "so that no look reads more than what is new")
 }
 
+func TestAll_tellsOfWhatEndedWhileTheDatabaseWasAway(t *testing.T) {
+	t.Parallel()
+	s := &script{t: t}
+	s.say(status("running", order.Started, 0, nil))
+	s.say(status("old", order.Completed, 5, nil))
+	s.say(status("running", order.Started, 0, nil))
+	s.fail() // between two questions
+	s.say()
+	s.say(status("last", order.Failed, 8, nil), status("running", order.Completed, 7, nil))
+	f, _, events := s.follower()
+	var told []string
+	f.Changed = func(c Change) bool { told = append(told, c.UUID+" "+string(c.Stage)); return c.UUID != "last" }
+	require.NoError(t, f.All(t.Context()))
+	require.Equal(t, []string{"running Import Started", "running Import Completed", "last Import Failed"}, told)
+	require.Equal(t, []string{"lost", "found"}, *events)
+}
+
 func TestFollowing_endsWithItsContext(t *testing.T) {
 	t.Parallel()
 	s := &script{t: t}
