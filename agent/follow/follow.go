@@ -34,7 +34,8 @@ type Follower struct {
 
 	tick  <-chan time.Time // nil: once a second
 	known map[string]Change
-	since time.Time // the newest change that was seen, by the database's clock
+	from  time.Time // what changed before it is no news, by the database's clock
+	since time.Time // the newest change that was seen
 }
 
 // Order follows one order until it has ended, and returns how it did. Where Changed or ctx
@@ -83,8 +84,13 @@ func (f *Follower) look(ctx context.Context) (more bool, err error) {
 			f.see(&s)
 			f.known[s.UUID] = changeOf(&s, time.Now())
 		}
+		f.from = f.since
 	} else {
-		page, err = f.Source.List(ctx, tracking.Filter{Since: f.since})
+		since := f.since.Add(-late)
+		if since.Before(f.from) {
+			since = f.from
+		}
+		page, err = f.Source.List(ctx, tracking.Filter{Since: since})
 		if err != nil {
 			return false, err
 		}
@@ -101,9 +107,13 @@ func (f *Follower) look(ctx context.Context) (more bool, err error) {
 			return false, nil
 		}
 	}
-	f.forget()
+	f.forget(last)
 	return true, nil
 }
+
+// late is by how much orders may show later than others of the same date: that is from
+// before their transactions ended.
+const late = 5 * time.Second
 
 func changed(s *tracking.Status) time.Time {
 	if s.Changed == nil {
@@ -121,13 +131,13 @@ func (f *Follower) see(s *tracking.Status) {
 // mostKnown bounds how many orders that have ended are remembered.
 const mostKnown = 2 * tracking.MaxPage
 
-// forget drops orders that ended, once they are many.
-func (f *Follower) forget() {
+// forget drops orders that ended and show no more, once they are many.
+func (f *Follower) forget(shown map[string]tracking.Status) {
 	if len(f.known) < mostKnown {
 		return
 	}
 	for id, c := range f.known {
-		if c.Stage.Ended() && time.Since(c.Time) > time.Minute {
+		if _, shows := shown[id]; !shows && c.Stage.Ended() {
 			delete(f.known, id)
 		}
 	}
