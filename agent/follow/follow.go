@@ -122,8 +122,13 @@ func changed(s *tracking.Status) time.Time {
 	return *s.Changed
 }
 
+// see notes when an order changed; clients may have dated its row ahead of all others to come.
 func (f *Follower) see(s *tracking.Status) {
-	if at := changed(s); at.After(f.since) {
+	at := changed(s)
+	if now := time.Now(); at.After(now) {
+		at = now
+	}
+	if at.After(f.since) {
 		f.since = at
 	}
 }

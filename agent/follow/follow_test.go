@@ -146,6 +146,25 @@ func TestAll_tellsOfWhatShowsLate(t *testing.T) {
 	require.Equal(t, s.asked[5].Since, s.asked[7].Since)
 }
 
+// Rows have the dates that their clients gave them.
+func TestAll_goesOnBehindADateThatIsYetToCome(t *testing.T) {
+	t.Parallel()
+	s := &script{t: t}
+	const century = 100 * 365 * 24 * 3600
+	s.say()
+	s.say(status("old", order.Completed, century, nil))
+	s.say()
+	s.say(status("old", order.Completed, century, nil), status("odd", order.Completed, century+1, nil))
+	s.say()
+	s.say(status("last", order.Failed, 8, nil))
+	f, _, _ := s.follower()
+	f.Changed = func(c Change) bool { return c.UUID != "last" }
+	require.NoError(t, f.All(t.Context()))
+	for _, asked := range []tracking.Filter{s.asked[3], s.asked[5]} {
+		require.WithinDuration(t, time.Now(), asked.Since, time.Minute)
+	}
+}
+
 func TestAll_tellsOfWhatEndedWhileTheDatabaseWasAway(t *testing.T) {
 	t.Parallel()
 	s := &script{t: t}
