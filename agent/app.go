@@ -57,7 +57,7 @@ func (a *app) main(ctx context.Context, args []string) int {
 		return 0
 	}
 	if !errors.Is(err, errReported) {
-		_, _ = fmt.Fprintln(a.err, "biomero-importer: "+logging.Mask(err.Error()))
+		_, _ = fmt.Fprintln(a.err, "biomero-importer: "+printableLines(logging.Mask(err.Error())))
 	}
 	return exitCode(err)
 }

@@ -38,7 +38,7 @@ func (a *app) eachCommand(use, short, long, done string, do func(*tracking.Store
 					if err := do(s, ctx, id); err != nil {
 						return err
 					}
-					if _, err := fmt.Fprintf(a.out, "%s: %s\n", id, done); err != nil {
+					if _, err := fmt.Fprintf(a.out, "%s: %s\n", printable(id), done); err != nil {
 						return err
 					}
 				}

@@ -147,7 +147,7 @@ func writeOrders(w io.Writer, list []tracking.Status) error {
 	_, _ = fmt.Fprintln(table, "CHANGED\tSTAGE\tUSER\tDESTINATION\tFILES\tORDER")
 	for i := range list {
 		s := &list[i]
-		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s %s\t%s\t%s\n", clock(s.Changed), s.Stage, printable(s.User),
+		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s %s\t%s\t%s\n", clock(s.Changed), printable(string(s.Stage)), printable(s.User),
 			printable(s.DestinationType), printable(s.DestinationID), printable(names(s.FileNames)), printable(s.UUID))
 	}
 	return table.Flush()

@@ -207,3 +207,12 @@ func names(text string) string {
 
 // printable keeps what strangers wrote from steering the terminal.
 func printable(text string) string { return terminal.Printable(text) }
+
+// printableLines is that of a text of several lines.
+func printableLines(text string) string {
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		lines[i] = printable(line)
+	}
+	return strings.Join(lines, "\n")
+}

@@ -157,7 +157,7 @@ func writeOrder(w io.Writer, d *detail) error {
 		}
 	}
 	for _, s := range d.Timeline {
-		_, _ = fmt.Fprintf(table, "%s\t%s, attempt %d\n", clock(s.At), s.Stage, s.Attempt)
+		_, _ = fmt.Fprintf(table, "%s\t%s, attempt %d\n", clock(s.At), printable(string(s.Stage)), s.Attempt)
 	}
 	for _, c := range s.Conversions {
 		_, _ = fmt.Fprintf(table, "converted\tfile %d by %s (%s)\n", c.Ordinal, printable(c.Image), printable(c.Digest))

@@ -40,10 +40,10 @@ func (a *app) runValidate(names []string) error {
 		verdict, err := v.validate(name)
 		if err != nil {
 			bad++
-			_, _ = fmt.Fprintln(a.err, err)
+			_, _ = fmt.Fprintln(a.err, printableLines(err.Error()))
 			continue
 		}
-		_, _ = fmt.Fprintf(a.out, "%s: %s\n", name, verdict)
+		_, _ = fmt.Fprintf(a.out, "%s: %s\n", printable(name), verdict)
 	}
 	if bad > 0 {
 		return &order.Error{Class: order.Invalid, Reason: "some manifests are not valid", Err: errReported}

@@ -12,6 +12,7 @@ import (
 	"biomero-importer/agent/config"
 	"biomero-importer/agent/engine"
 	"biomero-importer/agent/health"
+	"biomero-importer/importer/omero"
 	"biomero-importer/preprocess"
 	"biomero-importer/watcher"
 )
@@ -141,6 +142,18 @@ func (s *service) observe(ctx context.Context) error {
 		case <-ticker.C:
 		}
 	}
+}
+
+// recheckEvery is the time between two looks whether a backend that was away is back. Each
+// logs in.
+const recheckEvery = time.Minute
+
+// recheck has it show that a backend is back also where no order asks for it.
+func (s *service) recheck(ctx context.Context) error {
+	if server, ok := s.images.(*omero.Backend); ok {
+		server.Recheck(ctx, recheckEvery)
+	}
+	return nil
 }
 
 func (s *service) observeDatabase(ctx context.Context) {

@@ -231,6 +231,29 @@ func (s *site) fault(name string) (detail, fix string) {
 	return "", ""
 }
 
+// Folders that are only scanned take no watches, however many they are.
+func TestDoctor_countsTheFoldersThatAreWatched(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.write("pixels", "Demo", "ada", "inbox", "Retina", "a.tif")
+	inotify := func() string {
+		e, status := s.examine()
+		require.Zero(t, status, e)
+		for _, c := range e.Checks {
+			if c.Name == "inotify" {
+				return c.Detail
+			}
+		}
+		return ""
+	}
+	require.Contains(t, inotify(), "5 folders, ")
+	text, err := os.ReadFile(s.settings)
+	require.NoError(t, err)
+	scanned := strings.ReplaceAll(string(text), "settle: 300ms", "settle: 300ms\n    mode: scan")
+	require.NoError(t, os.WriteFile(s.settings, []byte(scanned), 0o600))
+	require.Contains(t, inotify(), "0 folders, ")
+}
+
 func TestDoctor_asksOMERO(t *testing.T) {
 	t.Parallel()
 	s := newOMEROSite(t)

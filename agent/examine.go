@@ -135,11 +135,14 @@ func (c *checkup) share(ctx context.Context, settings *config.Config) {
 // watched looks for the folders that the rules spell out, what lies below them may come
 // later, and for what the kernel needs to tell of changes there.
 func (c *checkup) watched(ctx context.Context, settings *config.Config) {
-	var roots []string
+	var roots, listened []string
 	for _, rule := range settings.Rules {
 		root := rule.Path
 		if spelled, _, captures := strings.Cut(root, "{"); captures {
 			root = filepath.Dir(spelled)
+		}
+		if !slices.Contains(listened, root) && doctor.Listens(root, rule.Mode) {
+			listened = append(listened, root)
 		}
 		if slices.Contains(roots, root) {
 			continue
@@ -162,7 +165,7 @@ func (c *checkup) watched(ctx context.Context, settings *config.Config) {
 	bound, cancel := context.WithTimeout(ctx, doctor.CountTime)
 	defer cancel()
 	const most = 1_000_000
-	folders, complete := doctor.Folders(bound, outermost(roots), most)
+	folders, complete := doctor.Folders(bound, outermost(listened), most)
 	c.put(doctor.Inotify(limits, len(roots), folders, complete))
 }
 

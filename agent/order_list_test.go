@@ -119,3 +119,32 @@ func TestOrderShow_tellsAllOfAnOrder(t *testing.T) {
 		require.Contains(t, out, text)
 	}
 }
+
+// What strangers wrote steers no terminal: neither as a stage in a row nor as a file's name.
+func TestCommands_showWhatStrangersWroteAsText(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	const steer = "\x1b]0;pwned\x07"
+	a := s.start()
+	id := s.insert(s.write("pixels", "a.tif"))
+	s.ended(id, 1)
+	a.stop()
+	_, err := s.store.Pool().Exec(t.Context(), `INSERT INTO public.imports (group_name, user_name, destination_id, destination_type, stage, uuid, files)
+		VALUES ('Demo', 'ada', '151', 'Dataset', $1, $2, '[]')`, "Import "+steer, id)
+	require.NoError(t, err)
+	good, bad := s.write(goodManifest, "Demo", "ada", "orders", steer+".order.yml"), s.write("group: x\n", steer+".order.yml")
+	var shown strings.Builder
+	for _, args := range [][]string{
+		{"order", "list"},
+		{"order", "show", id},
+		{"validate", good, bad},
+		{"order", "submit", "--manifest", s.path(steer + "away.order.yml")},
+	} {
+		out, errs, _ := s.run(args...)
+		require.NotContains(t, out+errs, "\x1b", args)
+		shown.WriteString(out + errs)
+	}
+	require.Equal(t, 5, strings.Count(shown.String(), "?]0;pwned?"), shown.String())
+	_, errs, _ := s.run("order", "list", "--limit", "0")
+	require.Contains(t, errs, "\nSee `biomero-importer order list --help`", "what has several lines keeps them")
+}

@@ -234,6 +234,7 @@ func (s *service) run(ctx context.Context, abort <-chan struct{}, ready func(run
 		reporting.Go(fail("the status page", func() error { return web.Serve(last, s.listen, s.handler(last)) }))
 	}
 	reporting.Go(func() error { return s.observe(last) })
+	reporting.Go(func() error { return s.recheck(last) })
 	if has(s.config, config.Work) {
 		first.Go(fail("carrying out orders", func() error { return s.work(all, abort) }))
 		first.Go(func() error { return s.prune(all) })

@@ -101,6 +101,16 @@ func Filesystem(dir string, mode config.Mode) Finding {
 	return Well("filesystem", detail+", and scanned")
 }
 
+// Listens reports whether the kernel is to tell of what changes in a watched folder. One
+// that is only scanned takes no watches.
+func Listens(dir string, mode config.Mode) bool {
+	if mode != config.AutoMode {
+		return mode != config.Scan
+	}
+	_, events, err := watcher.FilesystemOf(dir)
+	return err == nil && events
+}
+
 const (
 	fewBytes = 1 << 30 // worth a look
 	noBytes  = 1 << 20 // nothing more can be written

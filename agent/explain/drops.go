@@ -174,8 +174,8 @@ func (l *listing) add(s *watcher.Sight, out *intake.Outlook) {
 	if d.State != Settling {
 		d.LeftSeconds = 0
 	}
-	if !s.Changed.IsZero() {
-		d.Changed = &s.Changed
+	if changed := s.Changed; !changed.IsZero() { // a copy: the sight's place is used again
+		d.Changed = &changed
 	}
 	if l.wanted.ByFolder {
 		l.found.Drops = append(l.found.Drops, d)

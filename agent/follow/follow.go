@@ -34,7 +34,8 @@ type Follower struct {
 
 	tick  <-chan time.Time // nil: once a second
 	known map[string]Change
-	since time.Time // the newest change that was seen, by the database's clock
+	from  time.Time // what changed before it is no news, by the database's clock
+	since time.Time // the newest change that was seen
 }
 
 // Order follows one order until it has ended, and returns how it did. Where Changed or ctx
@@ -75,18 +76,25 @@ func (f *Follower) look(ctx context.Context) (more bool, err error) {
 	list := page.Orders
 	if f.since.IsZero() {
 		page, err = f.Source.List(ctx, tracking.Filter{Limit: 1})
+		if err != nil {
+			return false, err
+		}
 		f.since = time.Unix(0, 0)
 		for _, s := range page.Orders {
 			f.see(&s)
 			f.known[s.UUID] = changeOf(&s, time.Now())
 		}
+		f.from = f.since
 	} else {
-		page, err = f.Source.List(ctx, tracking.Filter{Since: f.since})
+		since := f.since.Add(-late)
+		if since.Before(f.from) {
+			since = f.from
+		}
+		page, err = f.Source.List(ctx, tracking.Filter{Since: since})
+		if err != nil {
+			return false, err
+		}
 		list = append(list, page.Orders...)
-	}
-	if err != nil {
-		f.since = time.Time{}
-		return false, err
 	}
 	// Oldest first, and each once: by then it may have ended.
 	last := map[string]tracking.Status{}
@@ -99,9 +107,13 @@ func (f *Follower) look(ctx context.Context) (more bool, err error) {
 			return false, nil
 		}
 	}
-	f.forget()
+	f.forget(last)
 	return true, nil
 }
+
+// late is by how much orders may show later than others of the same date: that is from
+// before their transactions ended.
+const late = 5 * time.Second
 
 func changed(s *tracking.Status) time.Time {
 	if s.Changed == nil {
@@ -110,8 +122,13 @@ func changed(s *tracking.Status) time.Time {
 	return *s.Changed
 }
 
+// see notes when an order changed; clients may have dated its row ahead of all others to come.
 func (f *Follower) see(s *tracking.Status) {
-	if at := changed(s); at.After(f.since) {
+	at := changed(s)
+	if now := time.Now(); at.After(now) {
+		at = now
+	}
+	if at.After(f.since) {
 		f.since = at
 	}
 }
@@ -119,13 +136,13 @@ func (f *Follower) see(s *tracking.Status) {
 // mostKnown bounds how many orders that have ended are remembered.
 const mostKnown = 2 * tracking.MaxPage
 
-// forget drops orders that ended, once they are many.
-func (f *Follower) forget() {
+// forget drops orders that ended and show no more, once they are many.
+func (f *Follower) forget(shown map[string]tracking.Status) {
 	if len(f.known) < mostKnown {
 		return
 	}
 	for id, c := range f.known {
-		if c.Stage.Ended() && time.Since(c.Time) > time.Minute {
+		if _, shows := shown[id]; !shows && c.Stage.Ended() {
 			delete(f.known, id)
 		}
 	}

@@ -122,7 +122,64 @@ func TestAll_tellsOfWhatRunsAndOfWhatChangesFromThenOn(t *testing.T) {
 	require.NoError(t, f.All(t.Context()))
 	require.Equal(t, []string{"running Import Started", "running Import Completed", "quick Import Completed", "last Import Failed"}, told)
 	require.Equal(t, noon.Add(5*time.Second), s.asked[3].Since)
-	require.Equal(t, noon.Add(7*time.Second), s.asked[7].Since.UTC(), "so that no look reads more than what is new")
+	require.Equal(t, noon.Add(5*time.Second), s.asked[7].Since.UTC(), "what is as new may show later, what was there before does not")
+}
+
+// An order shows when its end is committed, which may be after the end of a later one.
+func TestAll_tellsOfWhatShowsLate(t *testing.T) {
+	t.Parallel()
+	s := &script{t: t}
+	s.say(status("running", order.Started, 0, nil))
+	s.say(status("old", order.Completed, 5, nil))
+	s.say(status("running", order.Started, 0, nil))
+	s.say(status("other", order.Completed, 21, nil))
+	s.say()
+	s.say(status("other", order.Completed, 21, nil), status("running", order.Completed, 20, nil))
+	s.say()
+	s.say(status("last", order.Failed, 22, nil))
+	f, _, _ := s.follower()
+	var told []string
+	f.Changed = func(c Change) bool { told = append(told, c.UUID+" "+string(c.Stage)); return c.UUID != "last" }
+	require.NoError(t, f.All(t.Context()))
+	require.Equal(t, []string{"running Import Started", "other Import Completed", "running Import Completed", "last Import Failed"}, told)
+	require.Equal(t, noon.Add(16*time.Second), s.asked[5].Since.UTC())
+	require.Equal(t, s.asked[5].Since, s.asked[7].Since)
+}
+
+// Rows have the dates that their clients gave them.
+func TestAll_goesOnBehindADateThatIsYetToCome(t *testing.T) {
+	t.Parallel()
+	s := &script{t: t}
+	const century = 100 * 365 * 24 * 3600
+	s.say()
+	s.say(status("old", order.Completed, century, nil))
+	s.say()
+	s.say(status("old", order.Completed, century, nil), status("odd", order.Completed, century+1, nil))
+	s.say()
+	s.say(status("last", order.Failed, 8, nil))
+	f, _, _ := s.follower()
+	f.Changed = func(c Change) bool { return c.UUID != "last" }
+	require.NoError(t, f.All(t.Context()))
+	for _, asked := range []tracking.Filter{s.asked[3], s.asked[5]} {
+		require.WithinDuration(t, time.Now(), asked.Since, time.Minute)
+	}
+}
+
+func TestAll_tellsOfWhatEndedWhileTheDatabaseWasAway(t *testing.T) {
+	t.Parallel()
+	s := &script{t: t}
+	s.say(status("running", order.Started, 0, nil))
+	s.say(status("old", order.Completed, 5, nil))
+	s.say(status("running", order.Started, 0, nil))
+	s.fail() // between two questions
+	s.say()
+	s.say(status("last", order.Failed, 8, nil), status("running", order.Completed, 7, nil))
+	f, _, events := s.follower()
+	var told []string
+	f.Changed = func(c Change) bool { told = append(told, c.UUID+" "+string(c.Stage)); return c.UUID != "last" }
+	require.NoError(t, f.All(t.Context()))
+	require.Equal(t, []string{"running Import Started", "running Import Completed", "last Import Failed"}, told)
+	require.Equal(t, []string{"lost", "found"}, *events)
 }
 
 func TestFollowing_endsWithItsContext(t *testing.T) {

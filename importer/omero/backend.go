@@ -140,6 +140,26 @@ func (b *Backend) Trouble() string {
 	return b.trouble
 }
 
+// Recheck asks a server again, so often, that could not be used when it was asked last, until
+// ctx ends: nobody else may, as long as there is nothing to import.
+func (b *Backend) Recheck(ctx context.Context, every time.Duration) {
+	ticker := time.NewTicker(every)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		if b.Trouble() == "" {
+			continue
+		}
+		if err := b.Ping(ctx); err != nil && ctx.Err() == nil {
+			b.log.DebugContext(ctx, "OMERO is still away", slog.Any("error", err))
+		}
+	}
+}
+
 // outward says what an error means to callers that know nothing of OMERO.
 func (b *Backend) outward(err error) error {
 	err = outward(err)

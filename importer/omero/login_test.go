@@ -1,8 +1,10 @@
 package omero_test
 
 import (
+	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -22,6 +24,24 @@ func TestPing_ServerInTrouble(t *testing.T) {
 	require.NotEmpty(t, b.Trouble())
 	require.NoError(t, b.Ping(t.Context()))
 	require.Empty(t, b.Trouble())
+}
+
+// Where nobody has anything to import, it is asked again all the same.
+func TestRecheck_findsThatAServerIsBack(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, byCLI)
+	b := r.open()
+	r.server.Fail(omerotest.Fault{At: omerotest.AtLogin, Kind: omerotest.OtherLogin})
+	require.Error(t, b.Ping(t.Context()))
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		b.Recheck(ctx, 10*time.Millisecond)
+	}()
+	require.Eventually(t, func() bool { return b.Trouble() == "" }, time.Minute, 10*time.Millisecond)
+	cancel()
+	<-done
 }
 
 // Nor does it refuse to have the importer act for a user.
