@@ -298,7 +298,10 @@ func audit(t *testing.T, r *rig) {
 	})
 	require.NoError(t, err)
 	require.Equal(t, r.files, imported)
-	e, status := r.examine("--audit")
-	require.Zero(t, status, "%v", e)
+	e, _ := r.examine("--audit")
+	for _, check := range e.Checks {
+		require.True(t, check.OK || check.Name == "database clock", "%v", check) // which some faults set
+	}
+	require.True(t, e.Audit.Complete, e.Audit.Error)
 	require.Empty(t, e.Audit.Found)
 }

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -67,8 +68,9 @@ func TestNotify_tellsAgainAfterAKill(t *testing.T) {
 
 func TestNotifyTest_saysWhatCameOfASample(t *testing.T) {
 	t.Parallel()
-	code := http.StatusOK
-	hook := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(code) }))
+	var code atomic.Int32
+	code.Store(http.StatusOK)
+	hook := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(int(code.Load())) }))
 	t.Cleanup(hook.Close)
 	s := newSite(t)
 	_, errs, status := s.run("notify", "test")
@@ -79,7 +81,7 @@ func TestNotifyTest_saysWhatCameOfASample(t *testing.T) {
 	out, _, status := s.run("notify", "test")
 	require.Zero(t, status)
 	require.Contains(t, out, "ok     127.0.0.1:")
-	code = http.StatusGone
+	code.Store(http.StatusGone)
 	out, _, status = s.run("notify", "test", "--json")
 	require.Equal(t, 4, status)
 	require.Contains(t, out, `"fault": "It answered 410 Gone."`)

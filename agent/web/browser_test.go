@@ -95,7 +95,7 @@ func (p *tab) heard(event any) {
 }
 
 // waitTime is what only a failure needs.
-const waitTime = 30 * time.Second
+const waitTime = 2 * time.Minute
 
 func call[P any](p *tab, command cdp.Command[P, cdp.Empty], params P) {
 	p.t.Helper()
@@ -115,9 +115,18 @@ func (p *tab) open(path string) {
 	p.do(chromedp.Navigate(p.base + path))
 }
 
+// click clicks at what there is by then: the page may just replace it.
 func (p *tab) click(selector string) {
 	p.t.Helper()
-	p.do(chromedp.Click(chromedp.CSS(selector)))
+	ctx, cancel := context.WithTimeout(p.ctx, waitTime)
+	defer cancel()
+	for {
+		err := chromedp.Do(ctx, chromedp.Click(chromedp.CSS(selector)))
+		if err == nil || !strings.Contains(err.Error(), "Could not find node") {
+			require.NoError(p.t, err)
+			return
+		}
+	}
 }
 
 // run runs a script.
