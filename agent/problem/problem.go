@@ -1,4 +1,3 @@
-// Package problem answers HTTP requests that cannot be carried out, as RFC 9457 has it.
 package problem
 
 import (
