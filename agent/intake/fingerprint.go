@@ -17,6 +17,7 @@ import (
 	"syscall"
 
 	"biomero-importer/agent/tracking"
+	"biomero-importer/importer"
 	"biomero-importer/watcher"
 )
 
@@ -202,7 +203,7 @@ var errMoved = errors.New("it changes")
 // fileSum condenses a file's size and content, with what the file was before
 // and after that.
 func fileSum(root *os.Root, rel string, buffer []byte) ([]byte, fs.FileInfo, error) {
-	f, info, err := openRegular(root, rel)
+	f, info, err := importer.OpenRegular(root, rel)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -8,43 +8,14 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 
 	"biomero-importer/agent/order"
 	"biomero-importer/importer"
 	"biomero-importer/watcher"
 )
 
-// errIrregular says that a name is no regular file's, but a link's or a pipe's.
-var errIrregular = errors.New("it is no regular file")
-
 // errLinked says that a folder is a link, or became another meanwhile.
 var errLinked = errors.New("it is a link, or was replaced meanwhile")
-
-// openRegular opens a regular file. The root keeps links from leading out, yet
-// it follows those that stay inside: what is opened has to be what has the name.
-func openRegular(root *os.Root, rel string) (*os.File, fs.FileInfo, error) {
-	named, err := root.Lstat(rel)
-	if err != nil {
-		return nil, nil, err
-	}
-	if !named.Mode().IsRegular() {
-		return nil, nil, errIrregular
-	}
-	// Non-blocking: it may be a pipe by now.
-	f, err := root.OpenFile(rel, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOFOLLOW, 0)
-	if err != nil {
-		return nil, nil, err
-	}
-	info, err := f.Stat()
-	if err == nil && !os.SameFile(named, info) {
-		err = fmt.Errorf("%s: it was replaced while it was opened", rel)
-	}
-	if err != nil {
-		return nil, nil, errors.Join(err, f.Close())
-	}
-	return f, info, nil
-}
 
 // openFolder opens a folder of the share. Down to top, which the settings spell
 // out, it may lead through links; below that no component may be one, so that
@@ -106,8 +77,8 @@ func enter(parent *os.Root, name string) (*os.Root, error) {
 // readOrderFile returns the content of a manifest or legacy order file, and what
 // the file was after that. It opens nothing but a regular file.
 func readOrderFile(folder *os.Root, base string) ([]byte, fs.FileInfo, error) {
-	f, _, err := openRegular(folder, base)
-	if errors.Is(err, errIrregular) {
+	f, _, err := importer.OpenRegular(folder, base)
+	if errors.Is(err, importer.ErrIrregular) {
 		return nil, nil, order.Errorf(order.Invalid, "%s: %w.", base, err)
 	}
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"biomero-importer/importer"
 	"biomero-importer/watcher"
 )
 
@@ -44,7 +45,7 @@ func (in *Intake) postpone(drops []watcher.Drop, unread map[string]error) (_ []w
 		switch {
 		case why == nil:
 			return false
-		case errors.Is(why, errMoved), errors.Is(why, errIrregular):
+		case errors.Is(why, errMoved), errors.Is(why, importer.ErrIrregular):
 			// It has changed since: the watcher shows it again once it has settled.
 		case !now.gone.IsZero() && in.stayedAway(now.gone):
 		case len(in.unread) >= maxUnread:

@@ -10,7 +10,8 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"syscall"
+
+	"biomero-importer/importer"
 )
 
 // maxTail bounds how much of a log's end is read, in bytes.
@@ -40,19 +41,11 @@ func readEnd(dir, name string) ([]byte, error) {
 		return nil, err
 	}
 	defer func() { _ = root.Close() }()
-	// Whatever has that name: opening a pipe would never end.
-	f, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOFOLLOW, 0)
+	f, info, err := importer.OpenRegular(root, name)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = f.Close() }()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is no regular file", name)
-	}
 	at := max(info.Size()-maxTail, 0)
 	data, err := io.ReadAll(io.NewSectionReader(f, at, maxTail))
 	if at > 0 { // in the middle of a line

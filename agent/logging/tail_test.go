@@ -45,4 +45,8 @@ func TestTail(t *testing.T) {
 	require.NoError(t, os.Symlink("/etc/passwd", filepath.Join(dir, logging.FileName("link"))))
 	_, err = logging.Tail(dir, "link", 5)
 	require.Error(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "importer.log"), []byte("x\n"), 0o600))
+	require.NoError(t, os.Symlink("importer.log", filepath.Join(dir, logging.FileName("near"))))
+	_, err = logging.Tail(dir, "near", 5)
+	require.ErrorContains(t, err, "no regular file")
 }

@@ -6,10 +6,8 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
-	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 
 	"biomero-importer/agent/logging"
 	"biomero-importer/agent/order"
@@ -72,8 +70,9 @@ func (s *server) readReceipt(manifest string) (string, error) {
 	if err != nil {
 		return none, nil // it is none that was written here
 	}
-	f, err := openRegular(s.Share.Root(), rel)
-	if f == nil && err == nil || errors.Is(err, fs.ErrNotExist) {
+	f, _, err := importer.OpenRegular(s.Share.Root(), rel)
+	// Of a link, somebody may have made it who may not read what it leads to.
+	if errors.Is(err, importer.ErrIrregular) || errors.Is(err, fs.ErrNotExist) {
 		return none, nil
 	}
 	if err != nil {
@@ -88,25 +87,6 @@ func (s *server) readReceipt(manifest string) (string, error) {
 		data = append(data, "\n…"...)
 	}
 	return strings.ToValidUTF8(string(data), "\uFFFD"), nil
-}
-
-// openRegular opens a regular file, and nothing else: it is nil where a link has that name,
-// which somebody may have put there who may not read what it leads to.
-func openRegular(root *os.Root, name string) (*os.File, error) {
-	named, err := root.Lstat(name)
-	if err != nil || !named.Mode().IsRegular() {
-		return nil, err
-	}
-	// Whatever has that name now: opening a pipe would never end, and a link is followed.
-	f, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, err
-	}
-	if opened, err := f.Stat(); err != nil || !os.SameFile(named, opened) {
-		_ = f.Close()
-		return nil, err
-	}
-	return f, nil
 }
 
 // text answers with text that a script puts into a page as text: htmx takes it for HTML.
