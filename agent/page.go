@@ -2,17 +2,17 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"net/http"
-	"os"
 	"path/filepath"
 	"time"
 
 	"biomero-importer/agent/config"
+	"biomero-importer/agent/engine"
 	"biomero-importer/agent/preview"
 	"biomero-importer/agent/tracking"
 	"biomero-importer/agent/web"
+	"biomero-importer/watcher"
 )
 
 // previewBytes bounds the pictures that are kept of imported images.
@@ -42,26 +42,17 @@ type settles struct{ state *condition }
 // shownSettling is how many of them the page shows.
 const shownSettling = 100
 
-func (s settles) Settling() []web.Settling {
+func (s settles) Settling() []watcher.Settling {
 	w := s.state.watcher.Load()
 	if w == nil { // another agent has its turn
 		return nil
 	}
-	list := w.Settling(shownSettling)
-	told := make([]web.Settling, len(list))
-	for i, d := range list {
-		told[i] = web.Settling(d)
-	}
-	return told
+	return w.Settling(shownSettling)
 }
 
 // present says now and then that this agent is there, until ctx ends.
 func (s *service) present(ctx context.Context) {
-	host, err := os.Hostname()
-	if err != nil {
-		host = "agent"
-	}
-	name := fmt.Sprintf("%.60s-%d", host, os.Getpid())
+	name := engine.ProcessName()
 	roles := make([]string, len(s.config.Roles))
 	for i, r := range s.config.Roles {
 		roles[i] = string(r)

@@ -261,12 +261,15 @@ func (e *Engine) Still() time.Duration {
 
 // agentName is new for every session, so that what an earlier one left behind
 // is seen as such.
-func agentName() string {
+func agentName() string { return ProcessName() + "-" + uuid.NewString()[:8] }
+
+// ProcessName is this process's: what its sessions' names begin with.
+func ProcessName() string {
 	host, err := os.Hostname()
 	if err != nil {
 		host = "agent"
 	}
-	return fmt.Sprintf("%.60s-%d-%s", host, os.Getpid(), uuid.NewString()[:8])
+	return fmt.Sprintf("%.60s-%d", host, os.Getpid())
 }
 
 // pause waits and reports whether ctx still holds.

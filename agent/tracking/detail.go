@@ -11,26 +11,6 @@ import (
 	"biomero-importer/agent/order"
 )
 
-// Brief is one order without its files, conversions and metadata. An unknown uuid is an
-// Invalid error.
-func (s *Store) Brief(ctx context.Context, uuid string) (*Status, error) {
-	if uuid != text(uuid) {
-		return nil, unknown(uuid)
-	}
-	rows, err := s.pool.Query(ctx, `WITH wanted AS (SELECT $1::text AS uuid)`+statusOf, uuid)
-	if err != nil {
-		return nil, fmt.Errorf("looking up the order %s: %w", uuid, err)
-	}
-	st, err := pgx.CollectExactlyOneRow(rows, scanStatus)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return nil, unknown(uuid)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("looking up the order %s: %w", uuid, err)
-	}
-	return &st, nil
-}
-
 // Step is a stage that an order reached.
 type Step struct {
 	Stage       order.Stage

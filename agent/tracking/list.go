@@ -53,7 +53,7 @@ func (s *Store) List(ctx context.Context, f Filter) (Page, error) {
 		f.Limit = MaxPage
 	}
 	if id, err := uuid.Parse(f.Text); err == nil && len(f.Text) == len(id.String()) {
-		found, err := s.statuses(ctx, slices.Compact([]string{f.Text, id.String()}))
+		found, err := s.Statuses(ctx, slices.Compact([]string{f.Text, id.String()}))
 		for _, st := range found {
 			if f.fits(st) && f.After == "" {
 				page.Orders = append(page.Orders, *st)
@@ -68,7 +68,7 @@ func (s *Store) List(ctx context.Context, f Filter) (Page, error) {
 		if err != nil {
 			return Page{}, err
 		}
-		found, err := s.statuses(ctx, uuids(places))
+		found, err := s.Statuses(ctx, uuids(places))
 		if err != nil {
 			return Page{}, err
 		}
@@ -113,9 +113,14 @@ func (s *Store) Recent(ctx context.Context, limit int) (recent []Status, err err
 
 const wantedStatus = `WITH wanted AS (SELECT DISTINCT unnest($1::text[]) AS uuid)` + statusOf
 
-// statuses are of those of the orders that there are.
-func (s *Store) statuses(ctx context.Context, uuids []string) (map[string]*Status, error) {
-	rows, err := s.pool.Query(ctx, wantedStatus, uuids)
+// Statuses returns those of the orders that there are, by their uuids, without their
+// files.
+func (s *Store) Statuses(ctx context.Context, uuids []string) (map[string]*Status, error) {
+	asked := make([]string, len(uuids))
+	for i, id := range uuids {
+		asked[i] = text(id)
+	}
+	rows, err := s.pool.Query(ctx, wantedStatus, asked)
 	if err == nil {
 		var list []Status
 		if list, err = pgx.CollectRows(rows, scanStatus); err == nil {

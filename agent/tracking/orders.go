@@ -46,10 +46,21 @@ func scanStatus(row pgx.CollectableRow) (st Status, err error) {
 
 // Show returns one order with its files. An unknown uuid is an Invalid error.
 func (s *Store) Show(ctx context.Context, uuid string) (*Status, error) {
+	return s.look(ctx, uuid, status)
+}
+
+// Brief is one order without its files, conversions and metadata. An unknown uuid is an
+// Invalid error.
+func (s *Store) Brief(ctx context.Context, uuid string) (*Status, error) {
+	return s.look(ctx, uuid, brief)
+}
+
+// look looks an order up that is to be there.
+func (s *Store) look(ctx context.Context, uuid string, up func(context.Context, querier, string) (*Status, error)) (*Status, error) {
 	if uuid != text(uuid) {
 		return nil, unknown(uuid)
 	}
-	st, err := status(ctx, s.pool, uuid)
+	st, err := up(ctx, s.pool, uuid)
 	if err != nil {
 		return nil, fmt.Errorf("looking up the order %s: %w", uuid, err)
 	}
@@ -85,8 +96,9 @@ func (s *Store) Placed(ctx context.Context, uuid string) (order.Order, error) {
 	return w.Order, w.Faulty
 }
 
-// status is nil for an unknown uuid.
-func status(ctx context.Context, q querier, uuid string) (*Status, error) {
+// brief is an order's status without its files, conversions and metadata; nil for an
+// unknown uuid.
+func brief(ctx context.Context, q querier, uuid string) (*Status, error) {
 	rows, err := q.Query(ctx, `WITH wanted AS (SELECT $1::text AS uuid)`+statusOf, uuid)
 	if err != nil {
 		return nil, err
@@ -95,7 +107,13 @@ func status(ctx context.Context, q querier, uuid string) (*Status, error) {
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, nil //nolint:nilnil // documented
 	}
-	if err != nil {
+	return &st, err
+}
+
+// status is nil for an unknown uuid.
+func status(ctx context.Context, q querier, uuid string) (*Status, error) {
+	st, err := brief(ctx, q, uuid)
+	if st == nil || err != nil {
 		return nil, err
 	}
 	if st.Files, err = allFiles(ctx, q, uuid); err != nil {
@@ -110,7 +128,7 @@ func status(ctx context.Context, q querier, uuid string) (*Status, error) {
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return nil, err
 	}
-	return &st, nil
+	return st, nil
 }
 
 // allFiles is each file that an attempt at an order has been made of: those that

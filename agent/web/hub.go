@@ -193,11 +193,7 @@ func (h *hub) look(ctx context.Context) error {
 		return nil
 	}
 	h.tell(events) // the next look does not find these again
-	told, err := h.recount(ctx)
-	if told != nil {
-		h.tell([]event{*told})
-	}
-	return err
+	return h.recount(ctx)
 }
 
 // compare tells what is not as it was at the last look.
@@ -242,31 +238,29 @@ const countEvery = 3 * time.Second
 func (h *hub) counts(ctx context.Context) (counts, error) {
 	h.looking.Lock()
 	defer h.looking.Unlock()
-	told, err := h.recount(ctx)
-	if told != nil {
-		h.tell([]event{*told})
-	}
+	err := h.recount(ctx)
 	return h.counted, err
 }
 
-// recount returns an event where there are other numbers than before.
-func (h *hub) recount(ctx context.Context) (*event, error) {
+// recount tells where there are other numbers than before.
+func (h *hub) recount(ctx context.Context) error {
 	if time.Since(h.countAt) < countEvery {
-		return nil, nil //nolint:nilnil // documented
+		return nil
 	}
 	n, err := h.store.Counts(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	c := counts{Waiting: n[order.Pending], Working: n[order.Started] + n[order.Preprocessing]}
 	h.countAt = time.Now()
 	if c == h.counted {
-		return nil, nil //nolint:nilnil // documented
+		return nil
 	}
 	h.counted = c
 	var out bytes.Buffer
 	if err := pages["list"].ExecuteTemplate(&out, "counts", c); err != nil {
-		return nil, fmt.Errorf("showing counts: %w", err)
+		return fmt.Errorf("showing counts: %w", err)
 	}
-	return &event{"counts", out.String()}, nil
+	h.tell([]event{{"counts", out.String()}})
+	return nil
 }

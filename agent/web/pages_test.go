@@ -18,6 +18,7 @@ import (
 	"biomero-importer/agent/tracking"
 	"biomero-importer/agent/web"
 	"biomero-importer/importer"
+	"biomero-importer/watcher"
 )
 
 const script = `<script>alert(1)</script>`
@@ -72,9 +73,9 @@ func TestPages_ofAnOrderWithAnUnusualNumber(t *testing.T) {
 }
 
 // watched is what a watcher says to be settling.
-type watched []web.Settling
+type watched []watcher.Settling
 
-func (w watched) Settling() []web.Settling { return w }
+func (w watched) Settling() []watcher.Settling { return w }
 
 func TestOrderPage_tellsWhatBecameOfIt(t *testing.T) {
 	t.Parallel()

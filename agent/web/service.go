@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"biomero-importer/agent/tracking"
+	"biomero-importer/watcher"
 )
 
 // unsettledShown is how many drops the page of drops lists of each kind.
@@ -19,7 +20,7 @@ type dropsPage struct {
 }
 
 type settling struct {
-	Settling
+	watcher.Settling
 
 	Left string
 }

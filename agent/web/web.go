@@ -13,6 +13,7 @@ import (
 	"biomero-importer/agent/order"
 	"biomero-importer/agent/tracking"
 	"biomero-importer/importer"
+	"biomero-importer/watcher"
 )
 
 // shown is how many orders the list of the JSON routes holds.
@@ -45,14 +46,8 @@ type Store interface {
 	Cancel(ctx context.Context, uuid string) error
 }
 
-// Settling is a drop that still changes, or did a moment ago.
-type Settling struct {
-	Path       string
-	Since, Due time.Time // when it was noticed, and when it is taken if it does not change any more
-}
-
 // Watcher tells what is being settled.
-type Watcher interface{ Settling() []Settling }
+type Watcher interface{ Settling() []watcher.Settling }
 
 // Previews makes small pictures of files. The picture is a JPEG, and nil where there can
 // be none; its tag changes with the file. An error may pass.
