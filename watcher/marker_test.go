@@ -1,15 +1,15 @@
 package watcher
 
 import (
+	"context"
 	"os"
-	"runtime"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
-	"golang.org/x/time/rate"
 )
 
 func marked(path, marker string, unit Unit) Options {
@@ -126,6 +126,22 @@ func laterThan(t *testing.T, old, young string) {
 	}
 }
 
+// pause holds a walk where it first heeds its rate, which is after a look at files.
+type pause struct {
+	context.Context //nolint:containedctx // it is one
+
+	there, on chan struct{}
+	once      sync.Once
+}
+
+func (p *pause) Done() <-chan struct{} {
+	p.once.Do(func() {
+		close(p.there)
+		<-p.on
+	})
+	return p.Context.Done()
+}
+
 // A marker that comes during a walk says nothing of what that looked at before.
 func TestMarkerHasToBeThereBeforeTheWalk(t *testing.T) {
 	t.Parallel()
@@ -134,15 +150,13 @@ func TestMarkerHasToBeThereBeforeTheWalk(t *testing.T) {
 	write(t, dir+"/run/a.tif", "half")
 	l.scanAll(t.Context())
 	l.measure(l.nodes[dir+"/run"].unit)
-	l.limit = rate.NewLimiter(5, 1)
-	require.True(t, l.limit.Allow())
+	pace := &pause{Context: t.Context(), there: make(chan struct{}), on: make(chan struct{})}
 	done, walked := walkDone{walkJob: l.walks[0]}, make(chan error)
-	go func() { walked <- (&walker{match: l.match, limit: l.limit}).walk(t.Context(), &done) }()
-	for l.limit.Tokens() > -0.9 { // it has looked at the file, and waits
-		runtime.Gosched()
-	}
+	go func() { walked <- (&walker{match: l.match, limit: l.limit}).walk(pace, &done) }()
+	<-pace.there // it has looked at the file
 	write(t, dir+"/run/a.tif", "half and the other half")
 	laterThan(t, dir+"/run/a.tif", write(t, dir+"/run.done", ""))
+	close(pace.on)
 	require.NoError(t, <-walked)
 	require.False(t, done.marked)
 	require.True(t, walk(t, l, l.walks[0]).marked)

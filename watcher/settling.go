@@ -54,7 +54,9 @@ func (w *Watcher) Settling(limit int) []Settling {
 // or take those that have nothing to tell any more.
 func (l *loop) settling(limit int) (list []Settling) {
 	at := time.Now()
-	now, ticks := l.now(), l.tick()
+	now := at.Sub(l.clock.start)
+	ticks := tick(now / time.Millisecond) //nolint:gosec // wraps, as a tick does
+	ticked := at.Add(-now % time.Millisecond)
 	moment := func(d time.Duration) time.Time { return at.Add(d - now) }
 	add := func(s Settling) bool {
 		list = append(list, s)
@@ -84,11 +86,11 @@ func (l *loop) settling(limit int) (list []Settling) {
 			if !ok || st.state != pending {
 				continue
 			}
-			since := at.Add(-millis(ticks - st.since))
+			since := ticked.Add(-millis(ticks - st.since))
 			if st.whole {
 				since = since.Add(millis(quiet))
 			}
-			if !add(Settling{Path: join(n.path, name), Since: since, Due: at.Add(millis(quiet) - millis(ticks-st.since))}) {
+			if !add(Settling{Path: join(n.path, name), Since: since, Due: ticked.Add(millis(quiet) - millis(ticks-st.since))}) {
 				return list
 			}
 		}
