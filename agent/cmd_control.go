@@ -3,11 +3,13 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
+	"biomero-importer/agent/order"
 	"biomero-importer/agent/tracking"
 )
 
@@ -27,22 +29,29 @@ func (a *app) cancelCommand() *cobra.Command {
 can be stopped; images that it has made stay.`, "cancelled", (*tracking.Store).Cancel)
 }
 
-// eachCommand does the same to each order that is named.
+// eachCommand does the same to each order that is named. One that refuses it does not keep it
+// from the others.
 func (a *app) eachCommand(use, short, long, done string, do func(*tracking.Store, context.Context, string) error) *cobra.Command {
 	return &cobra.Command{
 		Use: use, Short: short, Long: long,
 		Args: arguments(cobra.MinimumNArgs(1)),
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.withStore(c.Context(), func(ctx context.Context, s *tracking.Store) error {
+				var refused []error
 				for _, id := range args {
-					if err := do(s, ctx, id); err != nil {
-						return err
+					err := do(s, ctx, id)
+					if order.ClassOf(err) == order.Invalid {
+						refused = append(refused, err)
+						continue
 					}
-					if _, err := fmt.Fprintf(a.out, "%s: %s\n", printable(id), done); err != nil {
-						return err
+					if err == nil {
+						_, err = fmt.Fprintf(a.out, "%s: %s\n", printable(id), done)
+					}
+					if err != nil {
+						return errors.Join(append(refused, err)...)
 					}
 				}
-				return nil
+				return errors.Join(refused...)
 			})
 		},
 	}

@@ -149,7 +149,11 @@ func (a *app) publishSettings(path, text string, force bool) (kept string, err e
 	if err != nil {
 		return "", order.Errorf(order.Invalid, "the settings cannot be written: %w", err)
 	}
-	defer func() { err = errors.Join(err, os.Remove(f.Name())) }()
+	defer func() {
+		if gone := os.Remove(f.Name()); !errors.Is(gone, fs.ErrNotExist) {
+			err = errors.Join(err, gone)
+		}
+	}()
 	_, err = f.WriteString(text)
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return "", fmt.Errorf("writing %s: %w", path, err)
@@ -167,10 +171,10 @@ func (a *app) publishSettings(path, text string, force bool) (kept string, err e
 	if kept, err = keep(path); err != nil {
 		return "", err
 	}
-	return kept, os.Link(f.Name(), path)
+	return kept, os.Rename(f.Name(), path)
 }
 
-// keep gives a file a name that no other has.
+// keep gives a file another name, too, that no other has.
 func keep(path string) (kept string, err error) {
 	for n := 1; ; n++ {
 		kept = path + ".old" + strconv.Itoa(n)
@@ -181,6 +185,6 @@ func keep(path string) (kept string, err error) {
 		if err != nil {
 			return "", fmt.Errorf("keeping the file %s: %w", path, err)
 		}
-		return kept, os.Remove(path)
+		return kept, nil
 	}
 }

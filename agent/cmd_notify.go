@@ -136,7 +136,7 @@ func (a *app) printTrials(trials []notify.Trial) error {
 func withNotifier(ctx context.Context, c *config.Config, do func(*notify.Notifier)) error {
 	log := slog.New(slog.DiscardHandler)
 	with := func(images backend) error {
-		n, err := notifier(c, nil, images, log)
+		n, err := notifier(c, nil, images, nil, log)
 		if err == nil {
 			do(n)
 		}
@@ -150,7 +150,7 @@ func withNotifier(ctx context.Context, c *config.Config, do func(*notify.Notifie
 
 // notified connects to the mail server, if the settings name one.
 func (c *checkup) notified(ctx context.Context, settings *config.Config) {
-	n, err := notifier(settings, nil, nil, slog.New(slog.DiscardHandler))
+	n, err := notifier(settings, nil, nil, nil, slog.New(slog.DiscardHandler))
 	if err == nil {
 		err = n.Ping(ctx)
 	}

@@ -126,7 +126,7 @@ func (s *service) open(ctx context.Context) (err error) {
 	// A service that only watches may find destinations too: each process has its own sessions.
 	s.images, err = openBackend(ctx, c, filepath.Join(c.StateDir, "omero"), s.share, s.store, s.log)
 	if err == nil {
-		s.notify, err = notifier(c, s.store, s.images, s.log)
+		s.notify, err = notifier(c, s.store, s.images, s.metrics.Told, s.log)
 	}
 	return err
 }
@@ -236,6 +236,7 @@ func (s *service) run(ctx context.Context, abort <-chan struct{}, ready func(run
 	reporting.Go(func() error { return s.observe(last) })
 	reporting.Go(func() error { return s.recheck(last) })
 	if has(s.config, config.Work) {
+		s.notify.Declare(all)
 		first.Go(fail("carrying out orders", func() error { return s.work(all, abort) }))
 		first.Go(func() error { return s.prune(all) })
 		reporting.Go(func() error { s.notify.Run(last); return nil })

@@ -45,6 +45,8 @@ type Metrics struct {
 	scanned  prometheus.Counter
 	overflow prometheus.Counter
 	drops    map[string]prometheus.Counter
+
+	told map[tracking.DeliveryState]prometheus.Counter
 }
 
 // The limits of buckets, in seconds: orders take from milliseconds to hours, and wait for
@@ -99,11 +101,14 @@ func New(c Config) *Metrics {
 		v := with.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Name: name, Help: help}, []string{label})
 		return func(value string) prometheus.Counter { return v.WithLabelValues(value) }
 	}
+	told := vec("deliveries_total", "Tries at messages of orders that ended, by what became of the message; due: it is tried again.", "state")
 	files := vec("files_total", "Files of orders that this agent decided on; one that is tried again counts again.", "state")
 	m.files = known([]tracking.FileState{tracking.FileImported, tracking.FileFailed}, func(s tracking.FileState) prometheus.Counter { return files(string(s)) })
 	faults := vec("errors_total", "Errors that orders met, by class: those tried again and those that ended them.", "class")
 	m.faults = known(engine.Faults(), func(f engine.Fault) prometheus.Counter { return faults(string(f)) })
 	m.drops = known(outcomes, vec("drops_total", "Records that were made of drops, by what became of them.", "outcome"))
+	m.told = known([]tracking.DeliveryState{tracking.DeliveryMade, tracking.DeliveryDue, tracking.DeliveryGivenUp},
+		func(s tracking.DeliveryState) prometheus.Counter { return told(string(s)) })
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), newStates(&c))
 	return m
 }
@@ -149,6 +154,9 @@ func (o *engineObserver) Fault(f engine.Fault)                   { o.faults[f].I
 func (o *engineObserver) Ended(stage order.Stage, took time.Duration) {
 	o.run.WithLabelValues(outcomeOf(stage)).Observe(took.Seconds())
 }
+
+// Told counts a try at a message of orders that ended.
+func (m *Metrics) Told(state tracking.DeliveryState) { m.told[state].Inc() }
 
 // Watcher is what a watcher tells.
 func (m *Metrics) Watcher() watcher.Observer { return watcherObserver{m} }

@@ -112,6 +112,17 @@ func TestMetrics_ofTheWatcherAndItsDrops(t *testing.T) {
 		"watch_roots 2", "watch_roots_missing 1", "watch_folders 10", "watches 9", "watches_limit_reached 1", "unsettled_files 3")
 }
 
+func TestMetrics_ofMessages(t *testing.T) {
+	t.Parallel()
+	m := New(config(nil))
+	for n, state := range []tracking.DeliveryState{tracking.DeliveryMade, tracking.DeliveryDue, tracking.DeliveryGivenUp} {
+		for range n + 1 {
+			m.Told(state)
+		}
+	}
+	requireLines(t, text(t, m), `deliveries_total{state="delivered"} 1`, `deliveries_total{state="due"} 2`, `deliveries_total{state="given_up"} 3`)
+}
+
 func TestMetrics_ofTheQueueAndTheParts(t *testing.T) {
 	t.Parallel()
 	q := &queue{depth: tracking.Depth{Pending: 4, Held: 3, Retrying: 2, Running: 1, Oldest: time.Hour}}

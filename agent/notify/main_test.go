@@ -49,7 +49,9 @@ func child() int {
 	if address := os.Getenv(childMail); address != "" {
 		c.Mail = mailOver(address, notify.NoTLS)
 	}
-	notify.New(c, store, slog.New(slog.DiscardHandler)).Run(ctx)
+	n := notify.New(c, store, slog.New(slog.DiscardHandler))
+	n.Declare(ctx)
+	n.Run(ctx)
 	return 0
 }
 
@@ -79,9 +81,11 @@ func (s *site) run(c notify.Config) {
 	s.t.Helper()
 	ctx, cancel := context.WithCancel(context.WithoutCancel(s.t.Context()))
 	done := make(chan struct{})
+	n := notify.New(c, s.store, slog.New(slog.DiscardHandler))
+	n.Declare(ctx)
 	go func() {
 		defer close(done)
-		notify.New(c, s.store, slog.New(slog.DiscardHandler)).Run(ctx)
+		n.Run(ctx)
 	}()
 	before := s.stop
 	s.stop = func() {
@@ -90,13 +94,6 @@ func (s *site) run(c notify.Config) {
 		before()
 		s.stop = func() {}
 	}
-	want := len(c.Webhooks)
-	if c.Mail != nil {
-		want++
-	}
-	s.eventually(func() bool {
-		return s.number(`SELECT count(*) FROM importer.notify_targets`) >= want
-	})
 }
 
 // launch starts an agent that can be killed.

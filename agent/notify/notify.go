@@ -19,6 +19,8 @@ type Config struct {
 	Mail     *Mail          // nil for none
 	PageURL  string         // of the status page, with a slash at its end; empty for no links
 	RootCAs  *x509.CertPool // that receivers are trusted by; nil for the system's
+	// Tried, if any, is called after each try at one message, or at the lot that goes as one.
+	Tried func(tracking.DeliveryState)
 }
 
 // Webhook is an address that events are posted to.
@@ -48,6 +50,8 @@ const (
 	beat       = time.Minute      // between two times that an agent says whom it tells
 	forget     = 10 * beat        // after it, a target that nobody has said is gone
 	settleTime = 5 * time.Second  // bounds recording what became of a try
+
+	declareTime = 10 * time.Second
 )
 
 // target is somebody who is told of orders. deliver returns nil, or a *failure.
@@ -62,13 +66,17 @@ type target interface {
 type Notifier struct {
 	targets []target
 	pageURL string
+	tried   func(tracking.DeliveryState)
 	store   *tracking.Store
 	log     *slog.Logger
 }
 
 // New makes a notifier. Without a store it can only Try.
 func New(c Config, store *tracking.Store, log *slog.Logger) *Notifier {
-	n := &Notifier{pageURL: c.PageURL, store: store, log: log}
+	n := &Notifier{pageURL: c.PageURL, tried: c.Tried, store: store, log: log}
+	if n.tried == nil {
+		n.tried = func(tracking.DeliveryState) {}
+	}
 	for _, w := range c.Webhooks {
 		n.targets = append(n.targets, newWebhook(w, c.RootCAs))
 	}
@@ -100,16 +108,25 @@ func (n *Notifier) close() {
 	}
 }
 
-// keep says again and again whom this agent tells.
-func (n *Notifier) keep(ctx context.Context) {
+// Declare says whom this agent tells: an order that ends before is told to nobody. Where it
+// cannot be recorded, this returns after declareTime all the same, as no import waits for who
+// is told of it.
+func (n *Notifier) Declare(ctx context.Context) {
+	limited, cancel := context.WithTimeout(ctx, declareTime)
+	defer cancel()
 	targets := make([]tracking.Target, len(n.targets))
 	for i, t := range n.targets {
 		targets[i] = t.target()
 	}
+	if err := n.store.KeepTargets(limited, targets, forget); err != nil && ctx.Err() == nil {
+		n.log.WarnContext(ctx, "who is to be told of orders cannot be recorded for now", slog.Any("error", err))
+	}
+}
+
+// keep says again and again whom this agent tells.
+func (n *Notifier) keep(ctx context.Context) {
 	for {
-		if err := n.store.KeepTargets(ctx, targets, forget); err != nil && ctx.Err() == nil {
-			n.log.WarnContext(ctx, "who is to be told of orders cannot be recorded for now", slog.Any("error", err))
-		}
+		n.Declare(ctx)
 		if !rest(ctx, beat) {
 			return
 		}
@@ -159,6 +176,7 @@ func (n *Notifier) once(ctx context.Context, t target) (done bool, err error) {
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
 	defer cancel()
 	v := judge(err, lot[0].Tries, time.Since(lot[0].Ended), ctx.Err() != nil)
+	n.tried(v.state)
 	if err != nil {
 		n.tell(ctx, &lot[0], v)
 	}

@@ -41,5 +41,6 @@ func TestIs_aTerminal(t *testing.T) {
 	t.Cleanup(func() { require.NoError(t, f.Close()) })
 	require.False(t, Is(f))
 	require.Equal(t, "a?b", Printable("a\nb"))
+	require.Equal(t, "fit?.exe", Printable("fit\u202e.exe"))
 	require.Equal(t, strings.Repeat("ä", 3), Printable("äää"))
 }

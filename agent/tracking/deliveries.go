@@ -3,6 +3,8 @@ package tracking
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -57,7 +59,8 @@ FROM due WHERE d.target = due.target AND d.state = 'due' AND NOT EXISTS (SELECT 
 // Targets that no agent has said so of for a while go, with what is due for them.
 func (s *Store) KeepTargets(ctx context.Context, targets []Target, forget time.Duration) error {
 	batch := &pgx.Batch{}
-	for _, t := range targets {
+	// All agents in one order: two that wait for each other's rows would wait for ever.
+	for _, t := range slices.SortedFunc(slices.Values(targets), func(a, b Target) int { return strings.Compare(a.Name, b.Name) }) {
 		batch.Queue(`INSERT INTO importer.notify_targets (name, stages, gather, seen_at) VALUES ($1, $2, $3, now())
 			ON CONFLICT (name) DO UPDATE SET stages = excluded.stages, gather = excluded.gather, seen_at = excluded.seen_at`, t.Name, t.Stages, t.Gather)
 	}
