@@ -49,7 +49,11 @@ const (
             WHERE p.id = o.import_id AND NOT EXISTS (
                 SELECT FROM public.imports_preprocessing l WHERE l.id = c.id FOR KEY SHARE SKIP LOCKED)) AS free
         FROM importer.orders o
-        WHERE o.uuid = n.uuid AND o.run = n.run AND o.agent = n.agent AND o.state = 'running' FOR UPDATE) o`
+        WHERE o.uuid = n.uuid AND o.run = n.run AND o.agent = n.agent AND ` + isRunning + ` FOR UPDATE) o`
+
+	// isRunning is of an order o that is looked up by its uuid. The planner takes the index
+	// of those that run for shorter than it is, and would read all of it for each of them.
+	isRunning = `coalesce(o.state, '') = 'running'`
 )
 
 // collectGrips reads which of the runs, by number, hold their orders.

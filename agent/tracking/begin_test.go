@@ -30,6 +30,21 @@ func TestBegin_writesTheStageWhenAWorkerBeginsAndOnce(t *testing.T) {
 	require.Equal(t, []string{"Import Pending", "Import Started"}, f.stages(id))
 }
 
+// Nobody who writes of an order reads what else runs.
+func TestBegin_looksAtItsOrderAlone(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.exec(`INSERT INTO importer.orders (uuid, import_id, attempt, state, agent, run)
+		SELECT 'order ' || n, n, 1, 'running', $1, 1 FROM generate_series(1, 500) n`, agent)
+	for name, query := range tracking.Holding(tracking.Job{UUID: "order 7", Run: 1, Agent: agent}) {
+		var plans []struct{ Plan plan }
+		require.NoError(t, f.Pool().QueryRow(t.Context(), "EXPLAIN (ANALYZE, FORMAT JSON) "+query.SQL, query.Args...).Scan(&plans), name)
+		plans[0].Plan.each(func(p plan) {
+			require.Less(t, p.Removed*p.Loops, 100.0, "%s: %s %s", name, p.Type, p.Relation)
+		})
+	}
+}
+
 func TestBegin_ofAnOrderThatIsSomebodyElses(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"biomero-importer/agent/order"
 	"biomero-importer/importer/repository"
 )
 
@@ -53,6 +54,26 @@ func ReadPlace(token string) (string, error) {
 
 // DepthQuery is what Depth asks.
 const DepthQuery = depth
+
+// Holding are the queries by which a run begins, writes of or ends an order.
+func Holding(j Job) map[string]Asked {
+	uuids, runs, agents, nothing := []string{j.UUID}, []int64{j.Run}, []string{j.Agent}, []*string{nil}
+	none := []string{}
+	return map[string]Asked{
+		"begin": {beginRuns, []any{uuids, runs, agents, nothing}},
+		"write": {hold, []any{j.UUID, j.Run, j.Agent}},
+		"end": {endOrders, []any{
+			uuids, runs, agents,
+			[]string{"completed"},
+			[]string{string(order.Completed)},
+			nothing, nothing,
+			none,
+			[]int{},
+			none, none, none, none, none, none, none,
+			[]int64{},
+		}},
+	}
+}
 
 // PageQueries are those of the status page, with the arguments for one order.
 func PageQueries(uuid string, from time.Time) map[string]Asked {

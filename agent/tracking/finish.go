@@ -105,7 +105,7 @@ func (s *Store) finish(ctx context.Context, ends []End) ([]grip, error) {
 }
 
 // hold locks an order if it still belongs to the run.
-const hold = `SELECT FROM importer.orders WHERE uuid = $1 AND run = $2 AND agent = $3 AND state = 'running' FOR UPDATE`
+const hold = `SELECT FROM importer.orders o WHERE uuid = $1 AND run = $2 AND agent = $3 AND ` + isRunning + ` FOR UPDATE`
 
 // getsOn is for an order that gets on, whatever kills agents.
 const getsOn = `UPDATE importer.orders SET crashes = 0 WHERE uuid = $1 AND crashes > 0`

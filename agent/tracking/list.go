@@ -34,7 +34,7 @@ const (
 	// MaxPage is how many orders a page holds at most.
 	MaxPage = 500
 	// MaxLooked is how many orders are looked at for a page.
-	MaxLooked = 2000
+	MaxLooked = 1000
 )
 
 // List returns a page of the orders that the service knows: those that wait, and those
