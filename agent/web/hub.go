@@ -1,10 +1,8 @@
 package web
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"strconv"
 	"strings"
@@ -204,7 +202,7 @@ func (h *hub) compare(found []tracking.Status, anew bool) (events []event, err e
 	// The oldest first, so that the newest comes on top.
 	for i := len(found) - 1; i >= 0; i-- {
 		st := &found[i]
-		body, err := renderRow(st)
+		body, err := render("list", "row", newRow(st))
 		if err != nil {
 			return nil, err
 		}
@@ -257,10 +255,10 @@ func (h *hub) recount(ctx context.Context) error {
 		return nil
 	}
 	h.counted = c
-	var out bytes.Buffer
-	if err := pages["list"].ExecuteTemplate(&out, "counts", c); err != nil {
-		return fmt.Errorf("showing counts: %w", err)
+	text, err := render("list", "counts", c)
+	if err != nil {
+		return err
 	}
-	h.tell([]event{{"counts", out.String()}})
+	h.tell([]event{{"counts", text}})
 	return nil
 }

@@ -49,6 +49,18 @@ func TestPages_showHostileNamesAsText(t *testing.T) {
 	}
 }
 
+// A name cannot turn around what stands behind it.
+func TestPages_showWhatTurnsTextAround(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	id := s.ended("Demo", "ada", "", "/data/scan\u202effit.tif")
+	for _, path := range []string{"/", "/orders/" + id} {
+		page := s.page(web.Options{}, path).Body.String()
+		require.Contains(t, page, "scan\ufffdffit.tif", path)
+		require.NotContains(t, page, "\u202e", path)
+	}
+}
+
 // A client may have written anything as its order's number, its files and itself.
 func TestPages_ofAnOrderWithAnUnusualNumber(t *testing.T) {
 	t.Parallel()

@@ -1,7 +1,6 @@
 package web
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -147,13 +146,4 @@ func roughly(d time.Duration) string {
 		}
 	}
 	return strconv.FormatInt(int64(max(d, time.Second)/time.Second), 10) + " seconds"
-}
-
-// renderRow is what events of an order carry.
-func renderRow(st *tracking.Status) (string, error) {
-	var out bytes.Buffer
-	if err := pages["list"].ExecuteTemplate(&out, "row", newRow(st)); err != nil {
-		return "", fmt.Errorf("showing order %s: %w", st.UUID, err)
-	}
-	return out.String(), nil
 }

@@ -3,9 +3,14 @@ package web
 import (
 	"bytes"
 	"embed"
+	"fmt"
 	"html/template"
+	"io"
 	"net/http"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"biomero-importer/agent/access"
 )
@@ -56,8 +61,8 @@ func (s *server) show(w http.ResponseWriter, r *http.Request, name, part string,
 	if part == "" {
 		part = "base"
 	}
-	var out bytes.Buffer
-	if err := pages[name].ExecuteTemplate(&out, part, f); err != nil {
+	text, err := render(name, part, f)
+	if err != nil {
 		code, sentence := s.fault(r, err)
 		http.Error(w, sentence, code)
 		return
@@ -65,7 +70,27 @@ func (s *server) show(w http.ResponseWriter, r *http.Request, name, part string,
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Vary", "HX-Request")
 	w.WriteHeader(code)
-	_, _ = out.WriteTo(w)
+	_, _ = io.WriteString(w, text)
+}
+
+// render makes a part of a page.
+func render(name, part string, data any) (string, error) {
+	var out bytes.Buffer
+	if err := pages[name].ExecuteTemplate(&out, part, data); err != nil {
+		return "", fmt.Errorf("showing %s of the page %s: %w", part, name, err)
+	}
+	return straight(out.String()), nil
+}
+
+// straight shows as what they are the signs that turn text around: in a name they would turn
+// the words behind it too.
+func straight(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.Is(unicode.Bidi_Control, r) {
+			return utf8.RuneError
+		}
+		return r
+	}, text)
 }
 
 // wanted is a part of a page where a script asks for it, and else the whole page.
