@@ -29,44 +29,71 @@ func (a *app) cancelCommand() *cobra.Command {
 can be stopped; images that it has made stay.`, "cancelled", (*tracking.Store).Cancel)
 }
 
-// eachCommand does the same to each order that is named. One that refuses it does not keep it
-// from the others.
+// answer is what became of one of several orders.
+type answer struct {
+	UUID   string `json:"uuid"`
+	Done   bool   `json:"done"`
+	Reason string `json:"reason"` // why not
+}
+
+// eachCommand does the same to each order that is named.
 func (a *app) eachCommand(use, short, long, done string, do func(*tracking.Store, context.Context, string) error) *cobra.Command {
-	return &cobra.Command{
+	var asJSON bool
+	c := &cobra.Command{
 		Use: use, Short: short, Long: long,
 		Args: arguments(cobra.MinimumNArgs(1)),
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.withStore(c.Context(), func(ctx context.Context, s *tracking.Store) error {
-				var refused []error
-				for _, id := range args {
-					err := do(s, ctx, id)
-					if order.ClassOf(err) == order.Invalid {
-						refused = append(refused, err)
-						continue
-					}
-					if err == nil {
-						_, err = fmt.Fprintf(a.out, "%s: %s\n", printable(id), done)
-					}
-					if err != nil {
-						return errors.Join(append(refused, err)...)
-					}
+				said := func(id string) error {
+					_, err := fmt.Fprintf(a.out, "%s: %s\n", printable(id), done)
+					return err
 				}
-				return errors.Join(refused...)
+				if asJSON {
+					said = func(string) error { return nil }
+				}
+				answers, err := each(args, func(id string) error { return do(s, ctx, id) }, said)
+				if asJSON {
+					err = errors.Join(err, writeJSON(a.out, answers))
+				}
+				return err
 			})
 		},
 	}
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return c
+}
+
+// each does the same to several orders. One that refuses does not keep it from the others.
+func each(ids []string, do, said func(id string) error) (answers []answer, err error) {
+	answers = []answer{}
+	for _, id := range ids {
+		switch fault := do(id); {
+		case fault == nil:
+			answers = append(answers, answer{UUID: id, Done: true})
+			err = errors.Join(err, said(id))
+		case order.ClassOf(fault) == order.Invalid:
+			answers = append(answers, answer{UUID: id, Reason: fault.Error()})
+			err = errors.Join(err, fault)
+		default:
+			return answers, errors.Join(err, fault)
+		}
+	}
+	return answers, err
 }
 
 func (a *app) pauseCommand() *cobra.Command {
-	var list bool
+	var list, asJSON bool
 	c := a.pausing("pause", "Keep waiting orders from being taken up: of all, of a group, of a user",
 		`Keep waiting orders from being taken up, until they are resumed: those of everybody, of a
-group, of a user in every group, or of a user in one group. Running orders go on.`,
+group, of a user in every group, or of a user in one group. Running orders go on.`, &asJSON,
 		func(ctx context.Context, s *tracking.Store, group, user string) error {
-			if list {
-				return a.listPauses(ctx, s)
+			if !list {
+				return s.Pause(ctx, group, user)
 			}
-			return s.Pause(ctx, group, user)
+			if asJSON {
+				return nil
+			}
+			return a.listPauses(ctx, s)
 		})
 	c.Flags().BoolVar(&list, "list", false, "only list what is paused")
 	return c
@@ -74,23 +101,33 @@ group, of a user in every group, or of a user in one group. Running orders go on
 
 func (a *app) resumeCommand() *cobra.Command {
 	return a.pausing("resume", "Let paused orders be taken up again",
-		`Let paused orders be taken up again. Name the group and user as they were paused.`,
+		`Let paused orders be taken up again. Name the group and user as they were paused.`, new(bool),
 		func(ctx context.Context, s *tracking.Store, group, user string) error {
 			return s.Resume(ctx, group, user)
 		})
 }
 
-func (a *app) pausing(use, short, long string, do func(ctx context.Context, s *tracking.Store, group, user string) error) *cobra.Command {
+func (a *app) pausing(use, short, long string, asJSON *bool, do func(ctx context.Context, s *tracking.Store, group, user string) error) *cobra.Command {
 	var group, user string
 	c := &cobra.Command{
 		Use: use, Short: short, Long: long,
 		Args: arguments(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error {
-			return a.withStore(c.Context(), func(ctx context.Context, s *tracking.Store) error { return do(ctx, s, group, user) })
+			return a.withStore(c.Context(), func(ctx context.Context, s *tracking.Store) error {
+				if err := do(ctx, s, group, user); err != nil || !*asJSON {
+					return err
+				}
+				pauses, err := s.Pauses(ctx)
+				if err != nil {
+					return err
+				}
+				return writeJSON(a.out, pauses)
+			})
 		},
 	}
 	c.Flags().StringVar(&group, "group", "", "only of this group")
 	c.Flags().StringVar(&user, "user", "", "only of this user")
+	c.Flags().BoolVar(asJSON, "json", false, "print as JSON what is paused then")
 	return c
 }
 

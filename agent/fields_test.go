@@ -12,6 +12,7 @@ import (
 
 	"biomero-importer/agent/explain"
 	"biomero-importer/agent/follow"
+	"biomero-importer/agent/notify"
 	"biomero-importer/agent/tracking"
 )
 
@@ -76,6 +77,10 @@ func TestFields_areDocumented(t *testing.T) {
 		"order list":  reflect.TypeFor[[]tracking.Status](),
 		"order show":  reflect.TypeFor[detail](),
 		"order watch": reflect.TypeFor[follow.Change](),
+		"order retry": reflect.TypeFor[[]answer](),
+		"order pause": reflect.TypeFor[[]tracking.Pause](),
+		"notify list": reflect.TypeFor[[]tracking.Delivery](),
+		"notify test": reflect.TypeFor[[]notify.Trial](),
 		"doctor":      reflect.TypeFor[checkup](),
 	} {
 		require.ElementsMatch(t, printed(printedAs, ""), docs[command], command)
