@@ -3,8 +3,10 @@ package main_test
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -343,4 +345,27 @@ func TestFault_killedInALaterOMEROBatch(t *testing.T) {
 	require.Equal(t, order.Failed, s.ended(id, 1).Stage)
 	a.stop()
 	s.once(orders)
+}
+
+// Where OMERO is away, /readyz says so until it is back.
+func TestOMERO_readinessFollowsTheServer(t *testing.T) {
+	t.Parallel()
+	s := newOMEROSite(t)
+	s.omero.Fail(omerotest.Fault{At: omerotest.AtLogin, Kind: omerotest.Refused, Times: -1})
+	s.open()
+	a := s.launch()
+	url := s.page()
+	backend := regexp.MustCompile(`"part":"backend","state":"(waiting|ready)"`)
+	says := func(state string, code int) {
+		t.Helper()
+		s.eventually(func() bool {
+			status, body := fetch(t, url+"/readyz")
+			found := backend.FindStringSubmatch(body)
+			return found != nil && found[1] == state && status == code
+		}, "OMERO is "+state)
+	}
+	says("waiting", http.StatusServiceUnavailable)
+	s.omero.Heal()
+	says("ready", http.StatusOK)
+	a.stop()
 }

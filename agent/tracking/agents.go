@@ -44,6 +44,8 @@ func (s *Store) Leave(ctx context.Context, name string) error {
 	return nil
 }
 
+const runningByAgent = `SELECT agent, count(*) FROM importer.orders WHERE state = 'running' GROUP BY agent`
+
 // Agents lists who is there, and who was within a day and did not say that it stops.
 func (s *Store) Agents(ctx context.Context) ([]Presence, error) {
 	rows, err := s.pool.Query(ctx, `SELECT name, roles, version, started_at, seen_at, seen_at < clock_timestamp() - 3 * $1::interval, 0
@@ -56,7 +58,7 @@ func (s *Store) Agents(ctx context.Context) ([]Presence, error) {
 		return nil, fmt.Errorf("listing agents: %w", err)
 	}
 	// An agent works under names that begin with its own.
-	rows, err = s.pool.Query(ctx, `SELECT agent, count(*) FROM importer.orders WHERE state = 'running' GROUP BY agent`)
+	rows, err = s.pool.Query(ctx, runningByAgent)
 	if err != nil {
 		return nil, fmt.Errorf("counting what agents carry out: %w", err)
 	}

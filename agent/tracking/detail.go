@@ -38,11 +38,13 @@ func (s *Store) Timeline(ctx context.Context, uuid string) ([]Step, error) {
 	return nil, fmt.Errorf("reading the stages of order %s: %w", uuid, err)
 }
 
+const converters = `SELECT image, digest, count(*), max(made_at) FROM importer.conversions
+WHERE order_uuid = $1 AND result <> '' GROUP BY image, digest ORDER BY max(made_at) DESC LIMIT 20`
+
 // Converters tells which converters made something of how many of an order's files, and
 // what they wrote last.
 func (s *Store) Converters(ctx context.Context, uuid string) (made []Converter, output []string, err error) {
-	rows, err := s.pool.Query(ctx, `SELECT image, digest, count(*), max(made_at) FROM importer.conversions
-		WHERE order_uuid = $1 AND result <> '' GROUP BY image, digest ORDER BY max(made_at) DESC LIMIT 20`, text(uuid))
+	rows, err := s.pool.Query(ctx, converters, text(uuid))
 	if err == nil {
 		made, err = pgx.CollectRows(rows, pgx.RowToStructByPos[Converter])
 	}
@@ -65,9 +67,11 @@ type Converter struct {
 	Last          time.Time
 }
 
+const origin = `SELECT path FROM importer.drops WHERE uuid = $1 AND kind IN ('manifest', 'legacy') LIMIT 1`
+
 // Origin is the manifest or order file that an order was made of; empty if none.
 func (s *Store) Origin(ctx context.Context, uuid string) (path string, err error) {
-	err = s.pool.QueryRow(ctx, `SELECT path FROM importer.drops WHERE uuid = $1 AND kind IN ('manifest', 'legacy') LIMIT 1`, text(uuid)).Scan(&path)
+	err = s.pool.QueryRow(ctx, origin, text(uuid)).Scan(&path)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return "", fmt.Errorf("looking for the manifest of order %s: %w", uuid, err)
 	}

@@ -85,5 +85,10 @@ func PageQueries(uuid string, from time.Time) map[string]Asked {
 		"files":        {filesFrom, []any{uuid, 90_000, 51}},
 		"failed files": {stateFrom, []any{uuid, 50_000, 51, FileFailed, MaxFilesLooked}},
 		"tally":        {tallyFiles, []any{uuid, MaxFilesLooked}},
+		"counts":       {countNow, []any{maxCounted}},
+		"agents":       {runningByAgent, nil},
+		"an order":     {wantedStatus, []any{[]string{uuid}}},
+		"its manifest": {origin, []any{uuid}},
+		"converters":   {converters, []any{uuid}},
 	}
 }

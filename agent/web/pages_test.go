@@ -45,7 +45,14 @@ func TestPages_showHostileNamesAsText(t *testing.T) {
 		require.NotContains(t, page, "<b>Demo", path)
 		require.NotContains(t, page, `x" onload="`, path)
 		require.NotContains(t, page, "style=", path)
-		require.Regexp(t, `^default-src 'none'; script-src 'self'; style-src 'self';`, r.Header().Get("Content-Security-Policy"))
+		for name, want := range map[string]string{
+			"Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
+				"form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+			"Cross-Origin-Resource-Policy": "same-origin", "Cross-Origin-Opener-Policy": "same-origin",
+			"Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff",
+		} {
+			require.Equal(t, want, r.Header().Get(name), path)
+		}
 	}
 }
 

@@ -1,8 +1,10 @@
 package web_test
 
 import (
+	"bytes"
 	"flag"
 	"fmt"
+	"image/png"
 	"os"
 	"path/filepath"
 	"testing"
@@ -27,10 +29,15 @@ func TestShots(t *testing.T) {
 	if *shots != "" {
 		takeShots(t, *shots)
 	}
+	readme, err := os.ReadFile("../../README.md")
+	require.NoError(t, err)
 	for _, name := range []string{"orders.png", "order.png"} {
-		info, err := os.Stat(filepath.Join("shots", name))
+		picture, err := os.ReadFile(filepath.Join("shots", name))
 		require.NoError(t, err)
-		require.LessOrEqual(t, info.Size(), int64(200_000))
+		require.LessOrEqual(t, len(picture), 200_000)
+		_, err = png.Decode(bytes.NewReader(picture))
+		require.NoError(t, err, name)
+		require.Contains(t, string(readme), "](agent/web/shots/"+name+")")
 	}
 }
 
