@@ -63,78 +63,75 @@ func (a *app) eachCommand(use, short, long, done string, do func(*tracking.Store
 	return c
 }
 
-// each does the same to several orders. One that refuses does not keep it from the others.
+// each does the same to several orders. One that refuses, or whose rows are locked, does not
+// keep it from the others; any other fault ends it, and is the error's class then.
 func each(ids []string, do, said func(id string) error) (answers []answer, err error) {
 	answers = []answer{}
 	for _, id := range ids {
-		switch fault := do(id); {
-		case fault == nil:
+		fault := do(id)
+		if fault == nil {
 			answers = append(answers, answer{UUID: id, Done: true})
 			err = errors.Join(err, said(id))
-		case order.ClassOf(fault) == order.Invalid:
-			answers = append(answers, answer{UUID: id, Reason: fault.Error()})
-			err = errors.Join(err, fault)
-		default:
-			return answers, errors.Join(err, fault)
+			continue
+		}
+		answers = append(answers, answer{UUID: id, Reason: fault.Error()})
+		err = errors.Join(err, fault)
+		if class := order.ClassOf(fault); class != order.Invalid && class != order.Busy {
+			return answers, &order.Error{Class: class, Reason: err.Error(), Err: fault}
 		}
 	}
 	return answers, err
 }
 
+// pausing is what a command is asked to pause or to resume.
+type pausing struct {
+	group, user string
+	list, json  bool
+}
+
 func (a *app) pauseCommand() *cobra.Command {
-	var list, asJSON bool
-	c := a.pausing("pause", "Keep waiting orders from being taken up: of all, of a group, of a user",
+	c, o := a.pausingCommand("pause", "Keep waiting orders from being taken up: of all, of a group, of a user",
 		`Keep waiting orders from being taken up, until they are resumed: those of everybody, of a
-group, of a user in every group, or of a user in one group. Running orders go on.`, &asJSON,
-		func(ctx context.Context, s *tracking.Store, group, user string) error {
-			if !list {
-				return s.Pause(ctx, group, user)
-			}
-			if asJSON {
-				return nil
-			}
-			return a.listPauses(ctx, s)
-		})
-	c.Flags().BoolVar(&list, "list", false, "only list what is paused")
+group, of a user in every group, or of a user in one group. Running orders go on.`, (*tracking.Store).Pause)
+	c.Flags().BoolVar(&o.list, "list", false, "only list what is paused")
 	return c
 }
 
 func (a *app) resumeCommand() *cobra.Command {
-	return a.pausing("resume", "Let paused orders be taken up again",
-		`Let paused orders be taken up again. Name the group and user as they were paused.`, new(bool),
-		func(ctx context.Context, s *tracking.Store, group, user string) error {
-			return s.Resume(ctx, group, user)
-		})
+	c, _ := a.pausingCommand("resume", "Let paused orders be taken up again",
+		`Let paused orders be taken up again. Name the group and user as they were paused.`, (*tracking.Store).Resume)
+	return c
 }
 
-func (a *app) pausing(use, short, long string, asJSON *bool, do func(ctx context.Context, s *tracking.Store, group, user string) error) *cobra.Command {
-	var group, user string
+func (a *app) pausingCommand(use, short, long string, do func(s *tracking.Store, ctx context.Context, group, user string) error) (*cobra.Command, *pausing) {
+	o := &pausing{}
 	c := &cobra.Command{
 		Use: use, Short: short, Long: long,
 		Args: arguments(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.withStore(c.Context(), func(ctx context.Context, s *tracking.Store) error {
-				if err := do(ctx, s, group, user); err != nil || !*asJSON {
-					return err
+				if !o.list {
+					if err := do(s, ctx, o.group, o.user); err != nil || !o.json {
+						return err
+					}
 				}
-				pauses, err := s.Pauses(ctx)
-				if err != nil {
-					return err
-				}
-				return writeJSON(a.out, pauses)
+				return a.listPauses(ctx, s, o.json)
 			})
 		},
 	}
-	c.Flags().StringVar(&group, "group", "", "only of this group")
-	c.Flags().StringVar(&user, "user", "", "only of this user")
-	c.Flags().BoolVar(asJSON, "json", false, "print as JSON what is paused then")
-	return c
+	c.Flags().StringVar(&o.group, "group", "", "only of this group")
+	c.Flags().StringVar(&o.user, "user", "", "only of this user")
+	c.Flags().BoolVar(&o.json, "json", false, "print as JSON what is paused then")
+	return c, o
 }
 
-func (a *app) listPauses(ctx context.Context, s *tracking.Store) error {
+func (a *app) listPauses(ctx context.Context, s *tracking.Store, asJSON bool) error {
 	pauses, err := s.Pauses(ctx)
 	if err != nil {
 		return err
+	}
+	if asJSON {
+		return writeJSON(a.out, pauses)
 	}
 	table := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(table, "SINCE\tGROUP\tUSER")

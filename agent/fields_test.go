@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"reflect"
 	"regexp"
@@ -13,6 +14,7 @@ import (
 	"biomero-importer/agent/explain"
 	"biomero-importer/agent/follow"
 	"biomero-importer/agent/notify"
+	"biomero-importer/agent/order"
 	"biomero-importer/agent/tracking"
 )
 
@@ -87,6 +89,39 @@ func TestFields_areDocumented(t *testing.T) {
 		delete(docs, command)
 	}
 	require.Empty(t, docs)
+}
+
+// One order that refuses is not between others and what is asked; a lost database is.
+func TestEach(t *testing.T) {
+	t.Parallel()
+	faults := map[string]error{
+		"ended": order.Errorf(order.Invalid, "it has ended"), "locked": order.Errorf(order.Busy, "it is locked"), "lost": errors.New("no connection"),
+	}
+	for _, tc := range []struct {
+		ids, answered, done string
+		class               order.Class
+	}{
+		{"a b", "a b", "a b", order.Broken},
+		{"a ended b", "a ended b", "a b", order.Invalid},
+		{"locked ended b", "locked ended b", "b", order.Busy},
+		{"ended lost b", "ended lost", "", order.Broken},
+	} {
+		var done, answered []string
+		answers, err := each(strings.Fields(tc.ids), func(id string) error { return faults[id] }, func(id string) error {
+			done = append(done, id)
+			return nil
+		})
+		for _, a := range answers {
+			answered = append(answered, a.UUID)
+			require.Equal(t, faults[a.UUID] == nil, a.Done)
+			if !a.Done {
+				require.ErrorContains(t, err, a.Reason)
+			}
+		}
+		require.Equal(t, []string{tc.answered, tc.done}, []string{strings.Join(answered, " "), strings.Join(done, " ")})
+		require.Equal(t, tc.class, order.ClassOf(err), tc.ids)
+		require.Equal(t, tc.ids == tc.done, err == nil)
+	}
 }
 
 // Each state is documented too.

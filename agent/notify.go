@@ -17,9 +17,9 @@ type addressBook interface {
 }
 
 // notifier is who tells of orders, by the settings; store is nil where it is only to try.
-// images may know addresses, or be nil, and so may tried.
-func notifier(c *config.Config, store *tracking.Store, images backend, tried func(tracking.DeliveryState), log *slog.Logger) (*notify.Notifier, error) {
-	made := notify.Config{PageURL: c.Web.URL, Tried: tried}
+// images may know addresses, or be nil, and so may settled.
+func notifier(c *config.Config, store *tracking.Store, images backend, settled func(tracking.DeliveryState, int), log *slog.Logger) (*notify.Notifier, error) {
+	made := notify.Config{PageURL: c.Web.URL, Settled: settled}
 	for _, w := range c.Notify.Webhooks {
 		hook := notify.Webhook{URL: string(w.URL), Stages: w.Stages}
 		var err error

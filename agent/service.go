@@ -228,6 +228,9 @@ func (s *service) run(ctx context.Context, abort <-chan struct{}, ready func(run
 		s.present(last)
 		return nil
 	})
+	if has(s.config, config.Work) {
+		s.notify.Declare(all) // before anybody can end an order
+	}
 	page := ""
 	if s.listen != nil {
 		page = "http://" + s.listen.Addr().String() + "/"
@@ -236,7 +239,6 @@ func (s *service) run(ctx context.Context, abort <-chan struct{}, ready func(run
 	reporting.Go(func() error { return s.observe(last) })
 	reporting.Go(func() error { return s.recheck(last) })
 	if has(s.config, config.Work) {
-		s.notify.Declare(all)
 		first.Go(fail("carrying out orders", func() error { return s.work(all, abort) }))
 		first.Go(func() error { return s.prune(all) })
 		reporting.Go(func() error { s.notify.Run(last); return nil })

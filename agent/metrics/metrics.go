@@ -101,7 +101,7 @@ func New(c Config) *Metrics {
 		v := with.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Name: name, Help: help}, []string{label})
 		return func(value string) prometheus.Counter { return v.WithLabelValues(value) }
 	}
-	told := vec("deliveries_total", "Tries at messages of orders that ended, by what became of the message; due: it is tried again.", "state")
+	told := vec("deliveries_total", "Tries to tell somebody of an order that ended, by what came of it; due: it is tried again.", "state")
 	files := vec("files_total", "Files of orders that this agent decided on; one that is tried again counts again.", "state")
 	m.files = known([]tracking.FileState{tracking.FileImported, tracking.FileFailed}, func(s tracking.FileState) prometheus.Counter { return files(string(s)) })
 	faults := vec("errors_total", "Errors that orders met, by class: those tried again and those that ended them.", "class")
@@ -155,8 +155,8 @@ func (o *engineObserver) Ended(stage order.Stage, took time.Duration) {
 	o.run.WithLabelValues(outcomeOf(stage)).Observe(took.Seconds())
 }
 
-// Told counts a try at a message of orders that ended.
-func (m *Metrics) Told(state tracking.DeliveryState) { m.told[state].Inc() }
+// Told counts what became of telling somebody of orders that ended.
+func (m *Metrics) Told(state tracking.DeliveryState, n int) { m.told[state].Add(float64(n)) }
 
 // Watcher is what a watcher tells.
 func (m *Metrics) Watcher() watcher.Observer { return watcherObserver{m} }

@@ -112,13 +112,11 @@ func TestMetrics_ofTheWatcherAndItsDrops(t *testing.T) {
 		"watch_roots 2", "watch_roots_missing 1", "watch_folders 10", "watches 9", "watches_limit_reached 1", "unsettled_files 3")
 }
 
-func TestMetrics_ofMessages(t *testing.T) {
+func TestMetrics_ofWhatIsTold(t *testing.T) {
 	t.Parallel()
 	m := New(config(nil))
 	for n, state := range []tracking.DeliveryState{tracking.DeliveryMade, tracking.DeliveryDue, tracking.DeliveryGivenUp} {
-		for range n + 1 {
-			m.Told(state)
-		}
+		m.Told(state, n+1)
 	}
 	requireLines(t, text(t, m), `deliveries_total{state="delivered"} 1`, `deliveries_total{state="due"} 2`, `deliveries_total{state="given_up"} 3`)
 }

@@ -58,7 +58,7 @@ func (m *mailer) close() {}
 func (m *mailer) deliver(ctx context.Context, id string, events []message.Event, _ int) error {
 	to, err := m.Address(ctx, events[0].User)
 	if errors.Is(err, ErrNoAddress) {
-		return &failure{reason: ErrNoAddress.Error(), final: true}
+		return &failure{reason: ErrNoAddress.Error(), final: true, cause: err}
 	}
 	if err != nil {
 		return &failure{reason: "The user's mail address cannot be found out now: " + err.Error()}

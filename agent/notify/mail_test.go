@@ -234,7 +234,12 @@ func TestMail_faults(t *testing.T) {
 			m := &tc.server
 			address, _ := m.serve(t, notify.NoTLS)
 			s := newSite(t)
-			c := notify.Config{Mail: mailOver(address, notify.NoTLS)}
+			told := make(chan tracking.DeliveryState, 10)
+			c := notify.Config{Mail: mailOver(address, notify.NoTLS), Settled: func(state tracking.DeliveryState, n int) {
+				for range n {
+					told <- state
+				}
+			}}
 			if tc.change != nil {
 				tc.change(c.Mail)
 			}
@@ -246,6 +251,13 @@ func TestMail_faults(t *testing.T) {
 			require.Contains(t, d.Error, tc.fault)
 			require.NotContains(t, d.Error, "hunter2")
 			require.Empty(t, m.got)
+			s.stop()
+			if strings.Contains(tc.fault, "no mail address") {
+				require.Empty(t, told, "nobody is to be alarmed")
+				return
+			}
+			require.Len(t, told, 1)
+			require.Equal(t, tc.state, <-told)
 		})
 	}
 }

@@ -3,6 +3,7 @@ package notify
 import (
 	"context"
 	"crypto/x509"
+	"errors"
 	"log/slog"
 	"net/url"
 	"sync"
@@ -19,8 +20,9 @@ type Config struct {
 	Mail     *Mail          // nil for none
 	PageURL  string         // of the status page, with a slash at its end; empty for no links
 	RootCAs  *x509.CertPool // that receivers are trusted by; nil for the system's
-	// Tried, if any, is called after each try at one message, or at the lot that goes as one.
-	Tried func(tracking.DeliveryState)
+	// Settled, if any, is called with how many deliveries came into a state: those that were
+	// made, tried in vain or given up. Users who have no address are left out.
+	Settled func(state tracking.DeliveryState, n int)
 }
 
 // Webhook is an address that events are posted to.
@@ -66,16 +68,16 @@ type target interface {
 type Notifier struct {
 	targets []target
 	pageURL string
-	tried   func(tracking.DeliveryState)
+	settled func(state tracking.DeliveryState, n int)
 	store   *tracking.Store
 	log     *slog.Logger
 }
 
 // New makes a notifier. Without a store it can only Try.
 func New(c Config, store *tracking.Store, log *slog.Logger) *Notifier {
-	n := &Notifier{pageURL: c.PageURL, tried: c.Tried, store: store, log: log}
-	if n.tried == nil {
-		n.tried = func(tracking.DeliveryState) {}
+	n := &Notifier{pageURL: c.PageURL, settled: c.Settled, store: store, log: log}
+	if n.settled == nil {
+		n.settled = func(tracking.DeliveryState, int) {}
 	}
 	for _, w := range c.Webhooks {
 		n.targets = append(n.targets, newWebhook(w, c.RootCAs))
@@ -108,26 +110,44 @@ func (n *Notifier) close() {
 	}
 }
 
-// Declare says whom this agent tells: an order that ends before is told to nobody. Where it
-// cannot be recorded, this returns after declareTime all the same, as no import waits for who
-// is told of it.
+// Declare says whom this agent tells: an order that ends before is told to nobody. It tries
+// for declareTime at most, as no import waits for who is told of it.
 func (n *Notifier) Declare(ctx context.Context) {
 	limited, cancel := context.WithTimeout(ctx, declareTime)
 	defer cancel()
+	for !n.declare(limited) {
+		if !rest(limited, poll) {
+			return
+		}
+	}
+}
+
+func (n *Notifier) declare(ctx context.Context) bool {
 	targets := make([]tracking.Target, len(n.targets))
 	for i, t := range n.targets {
 		targets[i] = t.target()
 	}
-	if err := n.store.KeepTargets(limited, targets, forget); err != nil && ctx.Err() == nil {
+	err := n.store.KeepTargets(ctx, targets, forget)
+	if err != nil && ctx.Err() == nil {
 		n.log.WarnContext(ctx, "who is to be told of orders cannot be recorded for now", slog.Any("error", err))
 	}
+	return err == nil
 }
 
-// keep says again and again whom this agent tells.
+// keep says again and again whom this agent tells, and gives up what is due for those who
+// are told no more.
 func (n *Notifier) keep(ctx context.Context) {
 	for {
-		n.Declare(ctx)
-		if !rest(ctx, beat) {
+		pause := poll
+		if n.declare(ctx) {
+			pause = beat
+			gone, err := n.store.Abandon(ctx)
+			if err != nil && ctx.Err() == nil {
+				n.log.WarnContext(ctx, "notifications of those who are told no more stay for now", slog.Any("error", err))
+			}
+			n.settled(tracking.DeliveryGivenUp, int(gone))
+		}
+		if !rest(ctx, pause) {
 			return
 		}
 	}
@@ -176,11 +196,14 @@ func (n *Notifier) once(ctx context.Context, t target) (done bool, err error) {
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
 	defer cancel()
 	v := judge(err, lot[0].Tries, time.Since(lot[0].Ended), ctx.Err() != nil)
-	n.tried(v.state)
 	if err != nil {
 		n.tell(ctx, &lot[0], v)
 	}
-	return err == nil, n.store.Settle(last, lot, v.state, v.wait, v.fault)
+	lost := n.store.Settle(last, lot, v.state, v.wait, v.fault)
+	if lost == nil && !errors.Is(err, ErrNoAddress) {
+		n.settled(v.state, len(lot))
+	}
+	return err == nil, lost
 }
 
 // tell logs what did not work: the first time, and when it is given up.

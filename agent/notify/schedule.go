@@ -27,9 +27,12 @@ type failure struct {
 	reason string
 	final  bool          // another try is not wanted
 	wait   time.Duration // what the receiver wants to be waited; 0: nothing is known
+	cause  error         // without secrets, if it matters
 }
 
 func (f *failure) Error() string { return f.reason }
+
+func (f *failure) Unwrap() error { return f.cause }
 
 // verdict is what becomes of a delivery after a try.
 type verdict struct {

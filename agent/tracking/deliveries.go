@@ -56,20 +56,30 @@ UPDATE importer.deliveries d SET state = 'given_up', due_at = NULL, settled_at =
 FROM due WHERE d.target = due.target AND d.state = 'due' AND NOT EXISTS (SELECT FROM importer.notify_targets t WHERE t.name = due.target)`
 
 // KeepTargets says who an agent tells. What ends from now on is due for each of them.
-// Targets that no agent has said so of for a while go, with what is due for them.
+// Targets that no agent has said so of for a while go.
 func (s *Store) KeepTargets(ctx context.Context, targets []Target, forget time.Duration) error {
 	batch := &pgx.Batch{}
-	// All agents in one order: two that wait for each other's rows would wait for ever.
+	// All agents in one order: of two that wait for each other's rows, one would be ended.
 	for _, t := range slices.SortedFunc(slices.Values(targets), func(a, b Target) int { return strings.Compare(a.Name, b.Name) }) {
 		batch.Queue(`INSERT INTO importer.notify_targets (name, stages, gather, seen_at) VALUES ($1, $2, $3, now())
 			ON CONFLICT (name) DO UPDATE SET stages = excluded.stages, gather = excluded.gather, seen_at = excluded.seen_at`, t.Name, t.Stages, t.Gather)
 	}
-	batch.Queue(`DELETE FROM importer.notify_targets WHERE seen_at < now() - $1::interval`, forget)
-	batch.Queue(abandon)
+	batch.Queue(`DELETE FROM importer.notify_targets WHERE name IN (
+		SELECT name FROM importer.notify_targets WHERE seen_at < now() - $1::interval FOR UPDATE SKIP LOCKED)`, forget)
 	if err := s.pool.SendBatch(ctx, batch).Close(); err != nil {
 		return fmt.Errorf("saying who is told of orders: %w", err)
 	}
 	return nil
+}
+
+// Abandon gives up what is due for targets that there are no more, and returns how many
+// deliveries that were.
+func (s *Store) Abandon(ctx context.Context) (int64, error) {
+	tag, err := s.pool.Exec(ctx, abandon)
+	if err != nil {
+		return 0, fmt.Errorf("giving up what is due for those who are told no more: %w", err)
+	}
+	return tag.RowsAffected(), nil
 }
 
 // DeliveryState says what became of a delivery.

@@ -19,10 +19,13 @@ const (
 
 var bothStages = []order.Stage{order.Completed, order.Failed}
 
-// tell says who is told.
-func (f fixture) tell(targets ...tracking.Target) {
+// tell says who is told, and returns how many deliveries that ended.
+func (f fixture) tell(targets ...tracking.Target) int64 {
 	f.t.Helper()
 	require.NoError(f.t, f.KeepTargets(f.t.Context(), targets, forget))
+	n, err := f.Abandon(f.t.Context())
+	require.NoError(f.t, err)
+	return n
 }
 
 // endOne carries an order of a user out.
@@ -198,7 +201,7 @@ func TestKeepTargets_endsWhatIsDueForThoseThatAreGone(t *testing.T) {
 	}
 	require.Equal(t, []string{"gone due ", "hook due "}, states(), "another agent may know it")
 	f.pass(2 * time.Minute)
-	f.tell(hook)
+	require.EqualValues(t, 1, f.tell(hook))
 	require.Equal(t, []string{"gone given_up It is no longer in the settings.", "hook due "}, states())
 	f.endOne("ada", order.Completed, "")
 	require.Len(t, f.deliveries(), 3)

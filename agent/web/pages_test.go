@@ -56,15 +56,16 @@ func TestPages_showHostileNamesAsText(t *testing.T) {
 	}
 }
 
-// A name cannot turn around what stands behind it.
+// Signs in a name cannot turn around what stands behind it.
 func TestPages_showWhatTurnsTextAround(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	id := s.ended("Demo", "ada", "", "/data/scan\u202effit.tif")
+	id := s.ended("Demo", "ada", "", "/data/scan\u202effit.tif", "/data/\u200f.tif")
 	for _, path := range []string{"/", "/orders/" + id} {
 		page := s.page(web.Options{}, path).Body.String()
 		require.Contains(t, page, "scan\ufffdffit.tif", path)
 		require.NotContains(t, page, "\u202e", path)
+		require.Contains(t, page, "\u200f.tif", path)
 	}
 }
 

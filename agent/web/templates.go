@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"biomero-importer/agent/access"
@@ -83,10 +82,10 @@ func render(name, part string, data any) (string, error) {
 }
 
 // straight shows as what they are the signs that turn text around: in a name they would turn
-// the words behind it too.
+// the words behind it too. Marks of a direction stay, as honest names have them.
 func straight(text string) string {
 	return strings.Map(func(r rune) rune {
-		if unicode.Is(unicode.Bidi_Control, r) {
+		if '\u202a' <= r && r <= '\u202e' || '\u2066' <= r && r <= '\u2069' {
 			return utf8.RuneError
 		}
 		return r
