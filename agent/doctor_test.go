@@ -266,7 +266,15 @@ func TestDoctor_asksOMERO(t *testing.T) {
 	require.Equal(t, "ok", states["omero"])
 	require.Equal(t, "ok", states["omero sudo"])
 	require.Equal(t, "ok", states["omero mounts"])
+	require.Equal(t, "ok", states["omero repository"])
 	require.Equal(t, "unknown", states["omero server"], "it is said what cannot be seen")
+
+	s.omero.Change(func(o *omerotest.Options) { o.Repository = "/OMERO/ManagedRepository" })
+	elsewhere, _ := s.fault("omero repository")
+	require.Contains(t, elsewhere, "the server has this folder at /OMERO/ManagedRepository, and not at "+s.omero.Repository)
+	s.omero.Change(func(o *omerotest.Options) { o.Repository, o.RepositoryUUID = s.omero.Repository, "another" })
+	another, _ := s.fault("omero repository")
+	require.Contains(t, another, "is a repository of another server")
 
 	s.atOMERO("wrong")
 	_, fix := s.fault("omero")

@@ -208,8 +208,8 @@ func (c *checkup) podman(ctx context.Context, p *config.Podman) {
 	}
 }
 
-// omero asks OMERO, and looks at its repository. That the server sees the same folders
-// can only be tried.
+// omero asks OMERO, and looks at its repository. That the server sees base_dir can only be
+// tried.
 func (c *checkup) omero(ctx context.Context, settings *config.Config) {
 	o := &settings.OMERO
 	managed := doctor.Writable("omero.managed_repository", o.Managed, "omero.managed_repository")
@@ -222,7 +222,7 @@ func (c *checkup) omero(ctx context.Context, settings *config.Config) {
 		c.put(doctor.Space("omero.managed_repository space", o.Managed))
 	}
 	c.put(doctor.Apart("omero mounts", o.Managed, settings.BaseDir))
-	c.put(doctor.Unseen("omero server", "whether it has "+settings.BaseDir+" and "+o.Managed+" at the same paths cannot be seen from here: `biomero-importer selftest` tries it"))
+	c.put(doctor.Unseen("omero server", "whether it has "+settings.BaseDir+" at the same path cannot be seen from here: `biomero-importer selftest` tries it"))
 	const login = "Correct the block omero of the settings, and give its password in OMERO_PASSWORD."
 	err := withOMERO(ctx, settings, slog.New(slog.DiscardHandler), func(b *omero.Backend) error {
 		err := b.Ping(ctx)
@@ -230,6 +230,7 @@ func (c *checkup) omero(ctx context.Context, settings *config.Config) {
 		if err == nil {
 			c.put(doctor.Of("omero sudo", "the account may act for others", outcome(b.Sudo(ctx)),
 				"Have an administrator of OMERO give "+o.User+" the privilege Sudo."))
+			c.put(mounted(ctx, b, o.Managed))
 		}
 		return nil
 	})
@@ -260,4 +261,18 @@ func (c *checkup) repository(settings *config.Config) presence {
 	}
 	c.put(doctor.Writable("repository", dir, "repository.dir"))
 	return present
+}
+
+// mounted asks OMERO where its repositories are.
+func mounted(ctx context.Context, b *omero.Backend, managed string) doctor.Finding {
+	const name = "omero repository"
+	found, err := b.Repositories(ctx)
+	if err != nil {
+		return doctor.Of(name, "", outcome(err), "Look at the server's log.")
+	}
+	var known []doctor.Repository
+	for _, r := range found {
+		known = append(known, doctor.Repository(r))
+	}
+	return doctor.Mounted(name, managed, known)
 }

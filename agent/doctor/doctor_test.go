@@ -154,6 +154,39 @@ func TestFilesystem(t *testing.T) {
 	require.Equal(t, Wrong, Filesystem(dir+"/gone", config.AutoMode).State)
 }
 
+func TestMounted(t *testing.T) {
+	t.Parallel()
+	marked := func(content string) (folder string) {
+		folder = t.TempDir()
+		require.NoError(t, os.MkdirAll(folder+"/.omero/repository/database", 0o755))
+		require.NoError(t, os.WriteFile(folder+"/.omero/repository/database/repo_uuid", []byte(content), 0o600))
+		return folder
+	}
+	linked := t.TempDir()
+	require.NoError(t, os.MkdirAll(linked+"/.omero/repository/database", 0o755))
+	require.NoError(t, os.Symlink("/etc/passwd", linked+"/.omero/repository/database/repo_uuid"))
+	for name, tc := range map[string]struct {
+		folder, path string // path: as the server has it; empty for the same
+		state        State
+		detail       string
+	}{
+		"the same":         {marked("\x00\x04this"), "", OK, "the same folder at the same path"},
+		"with a slash":     {marked("this") + "/", "", OK, "the same folder"},
+		"at another path":  {marked("this"), "/OMERO", Wrong, "has this folder at /OMERO"},
+		"another server's": {marked("that"), "", Wrong, "a repository of another server"},
+		"no repository":    {t.TempDir(), "", Look, "lacks .omero/repository/*/repo_uuid"},
+		"a link":           {linked, "", Wrong, "no regular file"},
+	} {
+		path := tc.path
+		if path == "" {
+			path = filepath.Clean(tc.folder)
+		}
+		f := Mounted("omero repository", tc.folder, []Repository{{"/OMERO/Files", "other"}, {path, "this"}, {"/OMERO/none", ""}})
+		require.Equal(t, tc.state, f.State, name)
+		require.Contains(t, f.Detail, tc.detail, name)
+	}
+}
+
 func TestApart(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

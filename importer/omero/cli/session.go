@@ -98,14 +98,10 @@ func (c *CLI) Sudo(ctx context.Context, dir string) error {
 // Groups are the names of a user's groups, asked for by the importer's own account, and
 // whether there is such a user.
 func (c *CLI) Groups(ctx context.Context, dir, user string) (groups []string, known bool, err error) {
-	if err := ownRefused(c.login(ctx, dir, "-u", c.config.User)); err != nil {
+	s, err := c.open(ctx, dir)
+	if err != nil {
 		return nil, false, err
 	}
-	key, err := storedKey(filepath.Join(dir, url.PathEscape(c.config.Host)))
-	if err != nil {
-		return nil, false, fmt.Errorf("looking for the importer's own session: %w", err)
-	}
-	s := &Session{cli: c, dir: dir, key: key}
 	rows, err := s.query(ctx, "looking for the user", "select e.id from Experimenter e where e.omeName="+literal(user), 1)
 	if err != nil || len(rows) == 0 {
 		return nil, false, err
@@ -116,6 +112,33 @@ func (c *CLI) Groups(ctx context.Context, dir, user string) (groups []string, kn
 		groups = append(groups, row[1])
 	}
 	return groups, true, err
+}
+
+// open opens a session of the importer's own account.
+func (c *CLI) open(ctx context.Context, dir string) (*Session, error) {
+	if err := ownRefused(c.login(ctx, dir, "-u", c.config.User)); err != nil {
+		return nil, err
+	}
+	key, err := storedKey(filepath.Join(dir, url.PathEscape(c.config.Host)))
+	if err != nil {
+		return nil, fmt.Errorf("looking for the importer's own session: %w", err)
+	}
+	return &Session{cli: c, dir: dir, key: key}, nil
+}
+
+// Repositories are the folders in which the server has repositories, each a file of its own
+// in its database: see omero-blitz's AbstractRepositoryI.
+func (c *CLI) Repositories(ctx context.Context, dir string) ([]model.Repository, error) {
+	s, err := c.open(ctx, dir)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.query(ctx, "looking for the server's repositories", "select f.path, f.name, f.hash from OriginalFile f where f.mimetype='Repository'", 3)
+	var found []model.Repository
+	for _, row := range rows {
+		found = append(found, model.Repository{Path: filepath.Join(row[0], row[1]), UUID: row[2]})
+	}
+	return found, errors.Join(err, c.Logout(ctx, dir))
 }
 
 // Logout ends the sessions that the command line keeps in dir.

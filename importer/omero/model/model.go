@@ -40,3 +40,9 @@ type Naming struct {
 	Object Object
 	Name   string
 }
+
+// Repository is a folder that the server keeps files in.
+type Repository struct {
+	Path string // as the server has it
+	UUID string
+}

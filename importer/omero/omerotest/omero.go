@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/google/uuid"
+
 	"biomero-importer/importer/omero/omerotest/internal/cli"
 	"biomero-importer/importer/omero/omerotest/internal/server"
 )
@@ -58,8 +60,20 @@ func New(tb testing.TB) *Omero {
 	})
 	options := server.DefaultOptions()
 	options.RefuseRoot = os.Geteuid() != 0
+	options.Repository, options.RepositoryUUID = o.Repository, uuid.NewString()
+	if err := mark(o.Repository, options.RepositoryUUID); err != nil {
+		tb.Fatal(err)
+	}
 	o.update(func(tx *server.Tx) { tx.Init(options, RootPassword) })
 	return o
+}
+
+// mark writes into a repository which one it is, as the server does: see omero-blitz's
+// FileMaker.
+func mark(repository, id string) error {
+	dir := filepath.Join(repository, ".omero", "repository", uuid.NewString())
+	return errors.Join(os.MkdirAll(dir, 0o755), //nolint:gosec // for any user
+		os.WriteFile(filepath.Join(dir, "repo_uuid"), append([]byte{0, byte(len(id))}, id...), 0o644)) //nolint:gosec // for any user
 }
 
 func (o *Omero) update(change func(tx *server.Tx)) {

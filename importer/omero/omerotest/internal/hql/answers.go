@@ -1,6 +1,8 @@
 package hql
 
 import (
+	"path/filepath"
+
 	"biomero-importer/importer/omero/omerotest/internal/server"
 )
 
@@ -10,6 +12,15 @@ func userID(q Query, v values) []Row {
 		return nil
 	}
 	return []Row{{id(u.ID)}}
+}
+
+// repositories are files, in common space.
+func repositories(q Query, v values) []Row {
+	o := q.World.Options()
+	if v.texts[0] != "Repository" || o.Repository == "" {
+		return nil
+	}
+	return []Row{{filepath.Dir(o.Repository) + "/", filepath.Base(o.Repository), o.RepositoryUUID}}
 }
 
 // memberships are those of a user; everybody may see them.

@@ -17,6 +17,7 @@ type question struct {
 func makeKnown() []question {
 	all := []question{
 		{newPattern("select e.id from Experimenter e where e.omeName=$text"), userID},
+		{newPattern("select f.path, f.name, f.hash from OriginalFile f where f.mimetype=$text"), repositories},
 		{newPattern("select e.email from Experimenter e where e.omeName=$text"), mailOf},
 		{newPattern("select m.parent.id, m.parent.name from GroupExperimenterMap m where m.child.omeName=$text"), groupsOf},
 		{newPattern("select m.owner from GroupExperimenterMap m where m.child.omeName=$text and m.parent.name=$text"), isLeader},

@@ -24,6 +24,10 @@ type Options struct {
 	// NoTerminal ends a login with a wrong password as omero-py does where it
 	// cannot ask again: with exit 52 in place of the contract's 12.
 	NoTerminal bool `json:"no_terminal,omitempty"`
+	// Repository is the folder of the managed repository as the server has it, and
+	// RepositoryUUID what is written into it.
+	Repository     string `json:"repository,omitempty"`
+	RepositoryUUID string `json:"repository_uuid,omitempty"`
 }
 
 // MaxIdle is the longest idle timeout that a user may ask for: the server's
