@@ -24,7 +24,7 @@ import (
 // examination is what doctor --json prints.
 type examination struct {
 	Checks []check `json:"checks"`
-	Audit *struct {
+	Audit  *struct {
 		Complete   bool                 `json:"complete"`
 		Error      string               `json:"error"`
 		Unseen     string               `json:"unseen"`
@@ -359,6 +359,7 @@ func TestDoctor_saysWhatPodmanCannotLimit(t *testing.T) {
 		e, status := s.examine()
 		require.Equal(t, tc.status, status, e)
 		i := slices.IndexFunc(e.Checks, func(c check) bool { return c.Name == "podman" })
+		require.NotEqual(t, -1, i, "it is looked at")
 		require.Equal(t, tc.state, e.Checks[i].State)
 		require.Equal(t, tc.detail, e.Checks[i].Detail)
 		require.Contains(t, e.Checks[i].Fix, tc.about)
