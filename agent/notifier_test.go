@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -32,10 +33,16 @@ func (m mailbox) Data(r io.Reader) error {
 	return err
 }
 
+// errAway is what asked says of ann.
+var errAway = errors.New("the backend is away")
+
 // asked is a backend that knows the address of bob.
 type asked struct{ backend }
 
 func (asked) Address(_ context.Context, user string) (string, error) {
+	if user == "ann" {
+		return "", errAway
+	}
 	return map[string]string{"bob": "bob@omero.example.org"}[user], nil
 }
 
@@ -46,6 +53,8 @@ func TestNotifier_findsTheAddressesOfUsers(t *testing.T) {
 	server.Domain, server.ErrorLog = "mail.example.org", slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
+	at, ok := listener.Addr().(*net.TCPAddr)
+	require.True(t, ok)
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 	t.Cleanup(func() {
@@ -56,18 +65,20 @@ func TestNotifier_findsTheAddressesOfUsers(t *testing.T) {
 	for name, tc := range map[string]struct {
 		user, pattern string
 		images        backend
-		to            string // empty for none
+		to            string
+		fault         error // why there is none
 	}{
-		"the settings' address":     {"ada", "{user}@example.org", asked{}, "lovelace@example.org"},
-		"by the settings' pattern":  {"bob", "{user}@example.org", asked{}, "bob@example.org"},
-		"by the backend":            {"bob", "", asked{}, "bob@omero.example.org"},
-		"the backend knows none":    {"eve", "", asked{}, ""},
-		"a backend without any":     {"bob", "", struct{ backend }{}, ""},
-		"without a backend":         {"bob", "", nil, ""},
-		"the settings', without it": {"ada", "", nil, "lovelace@example.org"},
+		"the settings' address":     {"ada", "{user}@example.org", asked{}, "lovelace@example.org", nil},
+		"by the settings' pattern":  {"bob", "{user}@example.org", asked{}, "bob@example.org", nil},
+		"by the backend":            {"bob", "", asked{}, "bob@omero.example.org", nil},
+		"the backend knows none":    {"eve", "", asked{}, "", notify.ErrNoAddress},
+		"the backend does not say":  {"ann", "", asked{}, "", errAway},
+		"a backend without any":     {"bob", "", struct{ backend }{}, "", notify.ErrNoAddress},
+		"without a backend":         {"bob", "", nil, "", notify.ErrNoAddress},
+		"the settings', without it": {"ada", "", nil, "lovelace@example.org", nil},
 	} {
 		c := &config.Config{}
-		c.Notify.SMTP.Host, c.Notify.SMTP.Port = "127.0.0.1", listener.Addr().(*net.TCPAddr).Port
+		c.Notify.SMTP.Host, c.Notify.SMTP.Port = "127.0.0.1", at.Port
 		c.Notify.SMTP.TLS, c.Notify.SMTP.From = notify.NoTLS, "omero@example.org"
 		c.Notify.Addresses, c.Notify.AddressPattern = map[string]string{"ada": "lovelace@example.org"}, tc.pattern
 		n, err := notifier(c, nil, tc.images, nil, slog.New(slog.DiscardHandler))
@@ -75,8 +86,8 @@ func TestNotifier_findsTheAddressesOfUsers(t *testing.T) {
 		trials := n.Try(t.Context(), tc.user)
 		require.Len(t, trials, 1, name)
 		require.Equal(t, tc.to, trials[0].To, name)
-		if tc.to == "" {
-			require.Equal(t, notify.ErrNoAddress.Error(), trials[0].Fault, name)
+		if tc.fault != nil {
+			require.Equal(t, tc.fault.Error(), trials[0].Fault, name)
 			continue
 		}
 		require.True(t, trials[0].OK, "%s: %s", name, trials[0].Fault)
