@@ -3,9 +3,13 @@ package main_test
 import (
 	"encoding/json"
 	"fmt"
+	"net"
+	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -19,14 +23,8 @@ import (
 
 // examination is what doctor --json prints.
 type examination struct {
-	Checks []struct {
-		Name   string `json:"name"`
-		OK     bool   `json:"ok"`
-		State  string `json:"state"`
-		Detail string `json:"detail"`
-		Fix    string `json:"fix"`
-	} `json:"checks"`
-	Audit *struct {
+	Checks []check `json:"checks"`
+	Audit  *struct {
 		Complete   bool                 `json:"complete"`
 		Error      string               `json:"error"`
 		Unseen     string               `json:"unseen"`
@@ -34,6 +32,14 @@ type examination struct {
 		Rules      map[string]int       `json:"rules"`
 		Found      []tracking.Violation `json:"found"`
 	} `json:"audit"`
+}
+
+type check struct {
+	Name   string `json:"name"`
+	OK     bool   `json:"ok"`
+	State  string `json:"state"`
+	Detail string `json:"detail"`
+	Fix    string `json:"fix"`
 }
 
 func (s *site) examine(args ...string) (e examination, status int) {
@@ -231,6 +237,28 @@ func (s *site) fault(name string) (detail, fix string) {
 	return "", ""
 }
 
+// A check that is lost would not be missed.
+func TestDoctor_makesTheChecks(t *testing.T) {
+	t.Parallel()
+	names := func(s *site) (names []string) {
+		e, status := s.examine()
+		require.Zero(s.t, status, e)
+		for _, c := range e.Checks {
+			names = append(names, c.Name)
+		}
+		return names
+	}
+	ours := []string{
+		"settings", "base_dir", "base_dir space", "share clock", "receipts", "watch", "filesystem", "inotify",
+		"state_dir", "state_dir space", "logs", "podman.temp_dir", "podman.temp_dir space", "podman",
+	}
+	database := []string{"database", "database rights", "database clock"}
+	require.Equal(t, slices.Concat(ours, []string{"repository"}, database), names(newSite(t)))
+	require.Equal(t, slices.Concat(ours, []string{
+		"omero.managed_repository", "omero.managed_repository space", "omero mounts", "omero server", "omero", "omero sudo",
+	}, database), names(newOMEROSite(t).site))
+}
+
 // Folders that are only scanned take no watches, however many they are.
 func TestDoctor_countsTheFoldersThatAreWatched(t *testing.T) {
 	t.Parallel()
@@ -303,4 +331,46 @@ func TestDoctor_comparesTheDatabasesClock(t *testing.T) {
 	detail, fix := r.fault("database clock")
 	require.Regexp(t, `^that of the database is (1h0m|59m5)\S+ ahead of ours$`, detail)
 	require.Contains(t, fix, "NTP")
+}
+
+// A service that says no more than doctor asks stands in for podman.
+func TestDoctor_saysWhatPodmanCannotLimit(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "unix", s.path("podman.sock"))
+	require.NoError(t, err)
+	var controllers atomic.Value
+	service := &http.Server{ReadHeaderTimeout: patience, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Libpod-API-Version", "5.0.0")
+		if strings.HasSuffix(r.URL.Path, "/info") {
+			_, _ = fmt.Fprintf(w, `{"host": {"cgroupControllers": %s}, "version": {"Version": "5.0.0"}}`, controllers.Load())
+		}
+	})}
+	served := make(chan error, 1)
+	go func() { served <- service.Serve(listener) }()
+	t.Cleanup(func() {
+		_ = service.Close()
+		<-served
+	})
+	at := "version 5.0.0 at unix://" + s.path("podman.sock")
+	for _, tc := range []struct {
+		controllers, strict  string
+		state, detail, about string
+		status               int
+	}{
+		{`["cpu", "memory", "pids"]`, "true", "ok", at, "", 0},
+		{`["cpu"]`, "false", "look", at + "; its host cannot limit memory, pids", "delegate", 0},
+		{`["cpu"]`, "true", "wrong", "its host cannot limit memory, pids, which podman.strict asks for: no converter runs", "delegate", 2},
+	} {
+		controllers.Store(tc.controllers)
+		s.configure("podman: {socket: " + s.path("podman.sock") + ", memory: 64m, cpus: 1.5, pids: 50, strict: " + tc.strict + "}\n")
+		e, status := s.examine()
+		require.Equal(t, tc.status, status, e)
+		i := slices.IndexFunc(e.Checks, func(c check) bool { return c.Name == "podman" })
+		require.NotEqual(t, -1, i, "it is looked at")
+		require.Equal(t, tc.state, e.Checks[i].State)
+		require.Equal(t, tc.detail, e.Checks[i].Detail)
+		require.Contains(t, e.Checks[i].Fix, tc.about)
+		require.Equal(t, tc.about == "", e.Checks[i].Fix == "")
+	}
 }

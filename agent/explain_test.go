@@ -60,6 +60,8 @@ func TestExplain_saysWhatWouldHappen(t *testing.T) {
 	require.Zero(t, status, errs)
 	require.Contains(t, out, slow+"\nsettling, ")
 	require.Contains(t, out, "into the Dataset 7, for ada of Demo, priority 3")
+	require.Regexp(t, `\nrule 1 +\S+/inbox/\{dataset\}  no: its path has "inbox" where this has "slow"\n`, out)
+	require.Regexp(t, `\nrule 3 +\S+/slow  it matches\n`, out)
 
 	ignored := s.write("pixels", "Demo", "ada", "slow", "a.tif.tmp")
 	require.Equal(t, "ignored by *.tmp", s.explain(ignored).Reason)
@@ -116,6 +118,7 @@ func TestExplain_saysWhatTheDatabaseHas(t *testing.T) {
 	empty := s.write("", "Demo", "ada", "inbox", "Retina", "empty.tif")
 	s.eventually(func() bool { return s.explain(empty).State == explain.Refused }, "it is refused")
 	s.write("tmp", "Demo", "ada", "inbox", "Retina", "x.tmp")
+	s.write("pixels", "Demo", "ada", "stray.tif")
 
 	_, drops := s.drops()
 	states := map[string]explain.State{}
@@ -125,8 +128,12 @@ func TestExplain_saysWhatTheDatabaseHas(t *testing.T) {
 	require.Equal(t, map[string]explain.State{
 		"Demo/ada/inbox/Retina/m/order.yml": explain.Waiting, "Demo/ada/inbox/Retina/m/held.tif": explain.Held,
 		"Demo/ada/orders/bad.order.yml": explain.Refused, "Demo/ada/inbox/Retina/empty.tif": explain.Refused,
-		"Demo/ada/inbox/Retina/x.tmp": explain.Ignored,
+		"Demo/ada/inbox/Retina/x.tmp": explain.Ignored, "Demo/ada/stray.tif": explain.Unwatched,
 	}, states)
+	require.Equal(t, "no rule: the folders of rules lie deeper", drops["Demo/ada/stray.tif"].Reason)
+	out, errs, status := s.run("drops", "list")
+	require.Zero(t, status, errs)
+	require.Regexp(t, `(?m)  unwatched  \S+/Demo/ada/stray\.tif +no rule: the folders of rules lie deeper$`, out)
 	require.Equal(t, "It waits for the manifest order.yml.", drops["Demo/ada/inbox/Retina/m/held.tif"].Reason)
 	require.Contains(t, drops["Demo/ada/orders/bad.order.yml"].Reason, "eve")
 

@@ -302,7 +302,7 @@ func TestMachines_unit(t *testing.T) {
 	data, err := os.ReadFile("../configs/biomero-importer.service")
 	require.NoError(t, err)
 	unit := string(data)
-	for _, line := range []string{"Type=notify", "NotifyAccess=main", "TimeoutStartSec=infinity", "KillMode=mixed", "NoNewPrivileges=yes", "ProtectSystem=strict"} {
+	for _, line := range []string{"Type=notify", "NotifyAccess=main", "WatchdogSec=180", "TimeoutStartSec=infinity", "KillMode=mixed", "NoNewPrivileges=yes", "ProtectSystem=strict"} {
 		require.Contains(t, strings.Split(unit, "\n"), line)
 	}
 	verify, err := exec.LookPath("systemd-analyze")

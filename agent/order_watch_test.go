@@ -2,17 +2,22 @@ package main_test
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
+	"io"
 	"os/exec"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"biomero-importer/agent/follow"
 	"biomero-importer/agent/order"
 	"biomero-importer/agent/terminal/terminaltest"
+	"biomero-importer/agent/tracking"
 )
 
 func TestOrderWatch_followsAnOrderThroughALostConnectionToItsEnd(t *testing.T) {
@@ -56,6 +61,7 @@ func TestOrderWatch_exitStatusIsTheOutcome(t *testing.T) {
 	out, errs, status := s.run("order", "watch", good)
 	require.Zero(t, status, errs)
 	require.Contains(t, out, good+"  ada  Import Completed\n")
+	require.NotContains(t, out, "\x1b")
 	out, errs, status = s.run("order", "watch", bad)
 	require.Equal(t, 6, status, errs)
 	require.Contains(t, out, "Import Failed    There is no file")
@@ -104,4 +110,57 @@ func TestOrderWatch_drawsBarsOnATerminal(t *testing.T) {
 	require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
 	require.NoError(t, cmd.Wait())
 	a.stop()
+}
+
+// begun has an order carried out, of which a quarter is done at 1 GiB in 100 s.
+func (s *site) begun() *tracking.Work {
+	s.t.Helper()
+	s.insert(s.write("pixels", "a.tif"))
+	agent := tracking.Agent{Name: "bench-7-0badcafe"}
+	waiting, err := s.store.Waiting(s.t.Context(), agent, 1)
+	require.NoError(s.t, err)
+	works, _, err := s.store.Take(s.t.Context(), agent, waiting.Due, waiting.Shares)
+	require.NoError(s.t, err)
+	require.Len(s.t, works, 1)
+	require.NoError(s.t, s.store.Begin(s.t.Context(), works[0]))
+	now := time.Now()
+	require.NoError(s.t, s.store.SaveProgress(s.t.Context(), works[0].Job, tracking.Progress{
+		Step: "importing", FilesDone: 1, FilesTotal: 4, BytesDone: 1 << 30, BytesTotal: 4 << 30, Began: now.Add(-100 * time.Second), Updated: now,
+	}))
+	return works[0]
+}
+
+const quarter = `importing, 1 of 4 files, 1GiB of 4GiB, 10\.24MiB/s, \S+s left`
+
+func TestOrderWatch_showsHowFarAnOrderIs(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	work := s.begun()
+	screen := terminaltest.Open(t)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	t.Cleanup(cancel)
+	drawn := exec.CommandContext(ctx, binary, "--config", s.settings, "order", "watch", work.Job.UUID)
+	drawn.Stdout, drawn.Stderr = screen.Terminal, t.Output()
+	plain := exec.CommandContext(ctx, binary, "--config", s.settings, "order", "watch", work.Job.UUID)
+	plain.Stderr = t.Output()
+	pipe, err := plain.StdoutPipe()
+	require.NoError(t, err)
+	for _, cmd := range []*exec.Cmd{drawn, plain} {
+		require.NoError(t, cmd.Start())
+	}
+	bar := regexp.MustCompile(work.Job.UUID + ` ada +\[=+>-+\] ` + quarter)
+	s.eventually(func() bool { return bar.MatchString(screen.Text()) }, "there is a bar that is full in part")
+	out := bufio.NewReader(pipe)
+	line, err := out.ReadString('\n')
+	require.NoError(t, err)
+	require.Regexp(t, `^\d\d:\d\d:\d\d  `+work.Job.UUID+`  ada  Import Started  `+quarter+`\n$`, line)
+
+	require.NoError(t, s.store.Finish(t.Context(), tracking.End{Job: work.Job, Stage: order.Failed, Reason: "It is empty."}))
+	screen.Await(work.Job.UUID + "  ada  Import Failed    It is empty.")
+	rest, err := io.ReadAll(out)
+	require.NoError(t, err)
+	require.Regexp(t, `^\d\d:\d\d:\d\d  `+work.Job.UUID+`  ada  Import Failed    It is empty\.\n$`, string(rest), "nothing steers a terminal that is none")
+	require.Error(t, drawn.Wait())
+	require.Error(t, plain.Wait())
+	require.Equal(t, []int{6, 6}, []int{drawn.ProcessState.ExitCode(), plain.ProcessState.ExitCode()})
 }
