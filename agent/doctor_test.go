@@ -255,7 +255,7 @@ func TestDoctor_makesTheChecks(t *testing.T) {
 	database := []string{"database", "database rights", "database clock"}
 	require.Equal(t, slices.Concat(ours, []string{"repository"}, database), names(newSite(t)))
 	require.Equal(t, slices.Concat(ours, []string{
-		"omero.managed_repository", "omero.managed_repository space", "omero mounts", "omero server", "omero", "omero sudo",
+		"omero.managed_repository", "omero.managed_repository space", "omero mounts", "omero server", "omero", "omero sudo", "omero repository",
 	}, database), names(newOMEROSite(t).site))
 }
 

@@ -69,7 +69,7 @@ func TestExplain_saysWhatEachPathIs(t *testing.T) {
 		"d/ann":                           {IsFolder, -1, "watched folders may lie below it"},
 		"d":                               {IsFolder, -1, "watched folders may lie below it"},
 		".":                               {IsFolder, -1, "watched folders lie below it"},
-		"d/ann/out/j.tif":                 {IsUnwatched, -1, "no rule's path leads there"},
+		"d/ann/out/j.tif":                 {IsUnwatched, -1, "none leads there"},
 		"d/ann/orders/k.tif":              {IsPassed, 1, "only order files count here"},
 		"d/ann/orders/x.zarr":             {IsPassed, 1, "only order files count here"},
 		"d/ann/orders":                    {IsFolder, 1, "only order files count in it"},

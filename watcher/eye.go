@@ -162,7 +162,7 @@ func (e *eye) barred(n *node, name string, s *Sight) {
 	case n.place != nil:
 		s.Standing, s.Why = IsPassed, n.place.rule.unwanted(name)
 	default:
-		s.Standing, s.Why = IsUnwatched, "no rule's path leads there"
+		s.Standing, s.Why = IsUnwatched, "none leads there"
 	}
 }
 
