@@ -185,6 +185,7 @@ func TestMounted(t *testing.T) {
 		require.Equal(t, tc.state, f.State, name)
 		require.Contains(t, f.Detail, tc.detail, name)
 	}
+	require.Equal(t, Unknown, Mounted("omero repository", marked("this"), nil).State)
 }
 
 func TestApart(t *testing.T) {

@@ -33,6 +33,9 @@ func Mounted(name, folder string, known []Repository) Finding {
 	wrong := func(format string, args ...any) Finding {
 		return Of(name, "", order.Errorf(order.Invalid, format, args...), fix)
 	}
+	if len(known) == 0 {
+		return Unseen(name, "whether "+folder+" is the server's cannot be seen: it names none of its repositories")
+	}
 	marks, err := marksIn(folder)
 	if errors.Is(err, fs.ErrPermission) {
 		return Unseen(name, "whether it is the server's cannot be seen: "+err.Error())

@@ -127,7 +127,8 @@ func (c *CLI) open(ctx context.Context, dir string) (*Session, error) {
 }
 
 // Repositories are the folders in which the server has repositories, each a file of its own
-// in its database: see omero-blitz's AbstractRepositoryI.
+// in its database: see omero-blitz's AbstractRepositoryI. They are in common space, which is
+// seen from every group.
 func (c *CLI) Repositories(ctx context.Context, dir string) ([]model.Repository, error) {
 	s, err := c.open(ctx, dir)
 	if err != nil {
