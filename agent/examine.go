@@ -270,9 +270,5 @@ func mounted(ctx context.Context, b *omero.Backend, managed string) doctor.Findi
 	if err != nil {
 		return doctor.Of(name, "", outcome(err), "Look at the server's log.")
 	}
-	var known []doctor.Repository
-	for _, r := range found {
-		known = append(known, doctor.Repository(r))
-	}
-	return doctor.Mounted(name, managed, known)
+	return doctor.Mounted(name, managed, found)
 }

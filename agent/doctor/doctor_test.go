@@ -14,6 +14,7 @@ import (
 
 	"biomero-importer/agent/config"
 	"biomero-importer/agent/order"
+	"biomero-importer/importer/omero/model"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -181,7 +182,7 @@ func TestMounted(t *testing.T) {
 		if path == "" {
 			path = filepath.Clean(tc.folder)
 		}
-		f := Mounted("omero repository", tc.folder, []Repository{{"/OMERO/Files", "other"}, {path, "this"}, {"/OMERO/none", ""}})
+		f := Mounted("omero repository", tc.folder, []model.Repository{{Path: "/OMERO/Files", UUID: "other"}, {Path: path, UUID: "this"}, {Path: "/OMERO/none"}})
 		require.Equal(t, tc.state, f.State, name)
 		require.Contains(t, f.Detail, tc.detail, name)
 	}

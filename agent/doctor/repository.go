@@ -14,13 +14,8 @@ import (
 
 	"biomero-importer/agent/order"
 	"biomero-importer/importer"
+	"biomero-importer/importer/omero/model"
 )
-
-// Repository is a folder that OMERO's server keeps files in.
-type Repository struct {
-	Path string // as the server has it
-	UUID string
-}
 
 // maxMark bounds what is read of a file that holds a UUID, in bytes.
 const maxMark = 1 << 10
@@ -28,7 +23,7 @@ const maxMark = 1 << 10
 // Mounted checks that a folder is a repository of the server, which has it at the same path.
 // The server writes into each, at .omero/repository/*/repo_uuid, which one it is: see
 // omero-blitz's AbstractRepositoryI and FileMaker.
-func Mounted(name, folder string, known []Repository) Finding {
+func Mounted(name, folder string, known []model.Repository) Finding {
 	const fix = "Mount the server's managed repository at the path that it has there, and name that in omero.managed_repository."
 	wrong := func(format string, args ...any) Finding {
 		return Of(name, "", order.Errorf(order.Invalid, format, args...), fix)
