@@ -35,34 +35,40 @@ func (g grip) err() error {
 	}
 }
 
-// grippedOf and gripped stand around runs n and lock those that still hold their
-// order, in one order: two that wait for each other would wait for ever. Whether a
-// row that its stage refers to is free is found out without waiting for it, since
-// others would wait too.
+// A statement that writes of runs writes to those of n, a relation of runs, that still
+// hold their order o, and answers with whichOf. They are written to in one order: two
+// transactions that wait for each other would wait for ever.
 const (
-	grippedOf = `
-    SELECT n.*, o.import_id, o.first, o.free FROM (SELECT * FROM`
-	gripped = ` ORDER BY uuid) n
-    CROSS JOIN LATERAL (
-        SELECT o.import_id, o.started_at IS NULL AS first, NOT EXISTS (
-            SELECT FROM public.imports p JOIN public.imports_preprocessing c ON c.id = p.preprocessing_id
-            WHERE p.id = o.import_id AND NOT EXISTS (
-                SELECT FROM public.imports_preprocessing l WHERE l.id = c.id FOR KEY SHARE SKIP LOCKED)) AS free
-        FROM importer.orders o
-        WHERE o.uuid = n.uuid AND o.run = n.run AND o.agent = n.agent AND ` + isRunning + ` FOR UPDATE) o`
+	inOneOrder = ` ORDER BY uuid`
+
+	// isHeld is of an order o and a run n.
+	isHeld = `o.uuid = n.uuid AND o.run = n.run AND o.agent = n.agent AND ` + isRunning
 
 	// isRunning is of an order o that is looked up by its uuid. The planner takes the index
 	// of those that run for shorter than it is, and would read all of it for each of them.
 	isRunning = `coalesce(o.state, '') = 'running'`
+
+	// isFree is of an order o: the row that its stage refers to is not locked. That is found
+	// out without waiting for it, since others would wait too.
+	isFree = `NOT EXISTS (
+        SELECT FROM public.imports p JOIN public.imports_preprocessing c ON c.id = p.preprocessing_id
+        WHERE p.id = o.import_id AND NOT EXISTS (
+            SELECT FROM public.imports_preprocessing l WHERE l.id = c.id FOR KEY SHARE SKIP LOCKED))`
+
+	// whichOf stands before the name of the relation of what was written, and orHeld behind it.
+	whichOf = `
+SELECT nth, written FROM (SELECT n.*, (nth IN (SELECT nth FROM `
+	orHeld = `)) IS TRUE AS written FROM n) n
+WHERE written OR EXISTS (SELECT FROM importer.orders o WHERE ` + isHeld + `)`
 )
 
 // collectGrips reads which of the runs, by number, hold their orders.
 func collectGrips(rows pgx.Rows, grips []grip) error {
 	var nth int
-	var free bool
-	_, err := pgx.ForEachRow(rows, []any{&nth, &free}, func() error {
+	var written bool
+	_, err := pgx.ForEachRow(rows, []any{&nth, &written}, func() error {
 		grips[nth-1] = locked
-		if free {
+		if written {
 			grips[nth-1] = held
 		}
 		return nil
@@ -71,16 +77,16 @@ func collectGrips(rows pgx.Rows, grips []grip) error {
 }
 
 // beginRuns notes that workers have begun with orders, and writes the stage of those
-// that nobody began with before.
+// that nobody began with before: of what this statement has dated.
 const beginRuns = `
-WITH mine AS MATERIALIZED (` + grippedOf + `
-    unnest($1::text[], $2::bigint[], $3::text[], $4::text[]) WITH ORDINALITY AS n (uuid, run, agent, names, nth)` + gripped + `
+WITH n AS MATERIALIZED (
+    SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[]) WITH ORDINALITY AS n (uuid, run, agent, names, nth)` + inOneOrder + `
 ), begun AS (
-    UPDATE importer.orders o SET begun = true, started_at = coalesce(o.started_at, clock_timestamp())
-    FROM mine WHERE o.uuid = mine.uuid AND mine.free
-), staged AS (` + appendStagesOf + `(SELECT *, 'Import Started' AS stage, NULL AS description FROM mine WHERE first AND free) n` + repeatedRow + `
-)
-SELECT nth, free FROM mine`
+    UPDATE importer.orders o SET begun = true, started_at = coalesce(o.started_at, statement_timestamp())
+    FROM n WHERE ` + isHeld + ` AND ` + isFree + `
+    RETURNING n.nth, o.uuid, o.import_id, n.names, o.started_at = statement_timestamp() AS first
+), staged AS (` + appendStagesOf + `(SELECT *, 'Import Started' AS stage, NULL AS description FROM begun WHERE first) n` + repeatedRow + `
+)` + whichOf + `begun` + orHeld
 
 // dateRows dates the rows that clients left without a date: these sort before every
 // stage of their order. Those that wait keep their place; one that its client still

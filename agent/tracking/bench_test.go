@@ -2,10 +2,13 @@ package tracking_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"biomero-importer/agent/order"
 	"biomero-importer/agent/tracking"
 	"biomero-importer/agent/tracking/trackingtest"
 )
@@ -77,5 +80,48 @@ func BenchmarkKnown_aMillionDrops(b *testing.B) {
 			}
 		}
 		require.Equal(b, drops, total)
+	}
+}
+
+// What the database has to do for orders of one file, in lots as an agent of 16 workers
+// makes them.
+func BenchmarkOrders_throughTheDatabase(b *testing.B) {
+	s := openBench(b)
+	const orders, taken, begun, ended = 2_000, 14, 20, 50
+	turn := []tracking.Share{{Group: "Demo", User: "ada", Count: taken}}
+	var spent [4]time.Duration
+	timed := func(step int, do func() error) {
+		began := time.Now()
+		require.NoError(b, do())
+		spent[step] += time.Since(began)
+	}
+	for b.Loop() {
+		timed(0, func() error {
+			_, err := s.Pool().Exec(b.Context(), `INSERT INTO public.imports (group_name, user_name, destination_id, destination_type, stage, uuid, files)
+				SELECT 'Demo', 'ada', '1', 'Dataset', 'Import Pending', gen_random_uuid()::text, '["/data/a.tif"]' FROM generate_series(1, $1)`, orders)
+			return err
+		})
+		var works []*tracking.Work
+		for len(works) < orders {
+			timed(1, func() error {
+				found, _, err := s.Take(b.Context(), tracking.Agent{Name: agent}, 0, turn)
+				works = append(works, found...)
+				return err
+			})
+		}
+		for lot := range slices.Chunk(works, begun) {
+			timed(2, func() error { return s.BeginLot(b.Context(), lot) })
+		}
+		ends := make([]tracking.End, len(works))
+		for i, w := range works {
+			file := tracking.File{Path: "/data/a.tif", State: tracking.FileImported, Images: []int64{1}}
+			ends[i] = tracking.End{Job: w.Job, Stage: order.Completed, Names: w.Names, Files: []tracking.File{file}}
+		}
+		for lot := range slices.Chunk(ends, ended) {
+			timed(3, func() error { return s.FinishLot(b.Context(), lot) })
+		}
+	}
+	for i, step := range []string{"placed", "taken", "begun", "ended"} {
+		b.ReportMetric(float64(spent[i].Microseconds())/float64(b.N*orders), "µs/order-"+step)
 	}
 }

@@ -92,3 +92,15 @@ func PageQueries(uuid string, from time.Time) map[string]Asked {
 		"converters":   {converters, []any{uuid}},
 	}
 }
+
+// BeginLot begins orders together.
+func (s *Store) BeginLot(ctx context.Context, works []*Work) error {
+	_, err := s.begin(ctx, works)
+	return err
+}
+
+// FinishLot ends orders together.
+func (s *Store) FinishLot(ctx context.Context, ends []End) error {
+	_, err := s.finish(ctx, ends)
+	return err
+}

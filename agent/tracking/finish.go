@@ -25,19 +25,19 @@ type End struct {
 // endOrders ends those that still belong to the run, with their last stage and what
 // became of their files.
 const endOrders = `
-WITH mine AS MATERIALIZED (` + grippedOf + `
-    unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[]) WITH ORDINALITY
-        AS n (uuid, run, agent, state, stage, description, names, nth)` + gripped + `
+WITH n AS MATERIALIZED (
+    SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[]) WITH ORDINALITY
+        AS n (uuid, run, agent, state, stage, description, names, nth)` + inOneOrder + `
 ), ended AS (
-    UPDATE importer.orders o SET state = mine.state, reason = coalesce(mine.description, ''), ended_at = clock_timestamp()
-    FROM mine WHERE o.uuid = mine.uuid AND mine.free
-), staged AS (` + appendStagesOf + `(SELECT * FROM mine WHERE free) n` + repeatedRow + `
+    UPDATE importer.orders o SET state = n.state, reason = coalesce(n.description, ''), ended_at = clock_timestamp()
+    FROM n WHERE ` + isHeld + ` AND ` + isFree + `
+    RETURNING n.nth, o.uuid, o.import_id, n.stage, n.description, n.names
+), staged AS (` + appendStagesOf + `ended n` + repeatedRow + `
 ), saved AS (` + saveFilesOf + `
     unnest($8::text[], $9::int[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[], $17::bigint[])
         AS f (uuid, ordinal, path, state, reason, filesets, images, plates, target, nth)
-    WHERE (f.nth IN (SELECT nth FROM mine WHERE free)) IS TRUE` + orReplaceFile + `
-)
-SELECT nth, free FROM mine`
+    WHERE (f.nth IN (SELECT nth FROM ended)) IS TRUE` + orReplaceFile + `
+)` + whichOf + `ended` + orHeld
 
 // unpark makes due what came for orders while they were carried out. There may be room
 // at a destination now.

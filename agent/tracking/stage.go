@@ -28,8 +28,9 @@ SELECT p.group_name, p.user_name, p.destination_id, p.destination_type, n.stage,
 FROM `
 	repeatedRow = `
 CROSS JOIN LATERAL (
-    SELECT * FROM public.imports WHERE id = coalesce((SELECT id FROM public.imports WHERE id = n.import_id AND uuid = n.uuid),
-                                                     (SELECT min(id + 0) FROM public.imports WHERE uuid = n.uuid)) -- + 0: not by the index on id
+    (SELECT * FROM public.imports WHERE id = n.import_id AND uuid = n.uuid LIMIT 1)
+    UNION ALL
+    (SELECT * FROM public.imports WHERE uuid = n.uuid ORDER BY id + 0 LIMIT 1) -- + 0: not by the index on id
     LIMIT 1) p`
 )
 

@@ -30,8 +30,11 @@ const writtenColumns = `p.id, p.group_name, p.user_name, p.destination_type, p.d
 
 // writtenTables look each row up by its key: LIMIT keeps the planner from reading
 // whole tables for a hash.
-const writtenTables = `LEFT JOIN LATERAL (SELECT * FROM public.imports p WHERE p.id = o.import_id AND p.uuid = o.uuid LIMIT 1) p ON true
+const (
+	writtenTables  = `LEFT JOIN LATERAL (SELECT * FROM public.imports p WHERE p.id = o.import_id AND p.uuid = o.uuid LIMIT 1) p ON true` + converterTable
+	converterTable = `
 LEFT JOIN LATERAL (SELECT * FROM public.imports_preprocessing c WHERE c.id = p.preprocessing_id LIMIT 1) c ON true`
+)
 
 // takePending takes the oldest rows of each share. A row inserted as pending is the
 // order as its client last wrote it; where rows were set back instead, any of
@@ -51,32 +54,34 @@ WITH picked AS (
         ORDER BY i.rank, i.group_name, i.user_name, i.id LIMIT s.n) i -- all four: for the index
     WHERE ` + isOpen + `
 ), ` + working + `, wanted AS MATERIALIZED (
-    SELECT w.*, coalesce(
-               (SELECT i.import_id FROM importer.inbox i JOIN public.imports p ON p.id = i.import_id AND p.uuid = i.uuid
-                WHERE i.uuid = w.uuid AND i.inserted AND p.stage = 'Import Pending' ORDER BY i.id + 0 DESC LIMIT 1), -- not by the index on id
+    SELECT w.*, i.rows, i.placed_at, coalesce(
+               i.newest,
                (SELECT o.import_id FROM importer.orders o JOIN public.imports p ON p.id = o.import_id AND p.uuid = o.uuid
                 WHERE o.uuid = w.uuid AND p.stage = 'Import Pending'),
-               (SELECT min(p.id) FROM importer.inbox i JOIN public.imports p ON p.id = i.import_id AND p.uuid = i.uuid
-                WHERE i.uuid = w.uuid AND p.stage = 'Import Pending')) AS import_id,
-           (SELECT array_agg(i.id) FROM importer.inbox i WHERE i.uuid = w.uuid) AS rows,
-           (SELECT min(i.placed_at) FROM importer.inbox i WHERE i.uuid = w.uuid) AS placed_at
+               i.oldest) AS import_id
     FROM (SELECT uuid, min(id) AS first, min(rank) AS rank, min(turn) AS turn, min(nth) AS nth, bool_or(held) AS held FROM picked GROUP BY uuid) w
+    CROSS JOIN LATERAL (
+        SELECT array_agg(i.id) AS rows, min(i.placed_at) AS placed_at, min(p.id) AS oldest,
+               (array_agg(p.id ORDER BY i.id DESC) FILTER (WHERE i.inserted AND p.id IS NOT NULL))[1] AS newest
+        FROM importer.inbox i
+        LEFT JOIN LATERAL (SELECT p.id FROM public.imports p WHERE p.id = i.import_id AND p.uuid = i.uuid AND p.stage = 'Import Pending' LIMIT 1) p ON true
+        WHERE i.uuid = w.uuid) i
 ), placed AS MATERIALIZED (
-    SELECT w.*, d.destination, d.group_name, d.user_name, $2 = 0 OR d.takes IS NOT TRUE
+    SELECT w.uuid, w.first, w.rows, w.placed_at, d.*, $2 = 0 OR d.takes IS NOT TRUE
            OR row_number() OVER (PARTITION BY d.destination, d.takes ORDER BY w.rank, w.held DESC, w.turn, w.nth)
               + coalesce((SELECT n FROM working WHERE destination = d.destination), 0) <= $2 AS fits
     FROM wanted w
     LEFT JOIN LATERAL (
-        SELECT importer.destination_of(p.destination_type, p.destination_id) AS destination,
-               left(p.group_name, 100) AS group_name, left(p.user_name, 100) AS user_name,
+        SELECT p.id, p.group_name, p.user_name, p.destination_type, p.destination_id, p.files, p.description, p.import_options, p.preprocessing_id,
+               importer.destination_of(p.destination_type, p.destination_id) AS destination,
                NOT EXISTS (SELECT FROM importer.orders o WHERE $2 > 0 AND o.uuid = w.uuid AND o.state IN ('queued', 'running')) AS takes
         FROM public.imports p WHERE p.id = w.import_id LIMIT 1) d ON true
 ), o AS (
     INSERT INTO importer.orders AS o (uuid, import_id, destination, group_name, user_name, attempt, state, agent, run, queued_at, round)
-    SELECT uuid, import_id, destination, group_name, user_name, 1, 'running', $3, 1, placed_at,
+    SELECT uuid, id, destination, left(group_name, 100), left(user_name, 100), 1, 'running', $3, 1, placed_at,
            coalesce((SELECT max(f.round) FROM importer.repository_filesets f WHERE f.order_uuid = placed.uuid), 0) -- of one that was forgotten
     FROM placed
-    WHERE import_id IS NOT NULL AND fits ORDER BY uuid
+    WHERE id IS NOT NULL AND fits ORDER BY uuid
     ON CONFLICT (uuid) DO UPDATE SET import_id = excluded.import_id, destination = excluded.destination,
         group_name = excluded.group_name, user_name = excluded.user_name,
         attempt = o.attempt + 1, state = 'running', agent = $3, run = o.run + 1, begun = false,
@@ -85,17 +90,18 @@ WITH picked AS (
     RETURNING o.*
 ), aside AS (
     UPDATE importer.inbox i SET parked = true, held = NOT a.fits, destination = a.destination
-    FROM (SELECT unnest(n.rows) AS id, n.fits, n.destination FROM placed n LEFT JOIN o ON o.uuid = n.uuid WHERE n.import_id IS NOT NULL AND o.uuid IS NULL) a
+    FROM (SELECT unnest(rows) AS id, fits, destination FROM placed WHERE id IS NOT NULL AND NOT ` + isTaken + `) a
     WHERE i.id = a.id
 ), gone AS (
-    DELETE FROM importer.inbox WHERE id = ANY (ARRAY (
-        SELECT unnest(n.rows) FROM placed n LEFT JOIN o ON o.uuid = n.uuid WHERE n.import_id IS NULL OR o.uuid IS NOT NULL))
+    DELETE FROM importer.inbox WHERE id = ANY (ARRAY (SELECT unnest(rows) FROM placed WHERE id IS NULL OR ` + isTaken + `))
 )
 SELECT ` + pendingColumns + `
-FROM placed n
-LEFT JOIN o ON o.uuid = n.uuid
-` + writtenTables + `
-ORDER BY n.first`
+FROM placed p
+LEFT JOIN o ON o.uuid = p.uuid` + converterTable + `
+ORDER BY p.first`
+
+// isTaken is looked up in a hash table.
+const isTaken = `(uuid IN (SELECT uuid FROM o)) IS TRUE`
 
 // takeDue takes orders up again whose time has come.
 const takeDue = `
