@@ -17,7 +17,8 @@ SELECT 'Import Pending', count(*) FROM (SELECT FROM importer.inbox WHERE id > 0 
 UNION ALL
 SELECT stage, count(*) FROM (
     SELECT CASE WHEN started_at IS NULL THEN 'Import Pending' WHEN preprocessed = attempt THEN 'Import Preprocessing' ELSE 'Import Started' END AS stage
-    FROM importer.orders WHERE attempt >= 0 AND state IN ('queued', 'running') LIMIT $1) o
+    FROM (SELECT * FROM importer.orders WHERE state = 'running' UNION ALL
+          SELECT * FROM importer.orders WHERE state = 'queued' AND attempt >= 0) o LIMIT $1) o
 GROUP BY stage`
 
 // Counts returns how many orders that have not ended are in each stage: how many have

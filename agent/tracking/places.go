@@ -49,7 +49,8 @@ func uuids(places []place) (list []string) {
 }
 
 // An order has its place by when it ended, or else was asked for. What waits and was
-// taken up before has two, of which only the newer counts.
+// taken up before has two, of which only the newer counts. Those that run are few, and
+// sorted when they are asked for.
 const (
 	orderAt    = `coalesce(o.ended_at, o.queued_at)`
 	orderPlace = `
