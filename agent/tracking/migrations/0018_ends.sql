@@ -9,7 +9,3 @@ CREATE INDEX orders_list_group ON importer.orders (group_name, state, (coalesce(
 
 -- Room for an order that a worker begins with: it stays on its page, and no index changes.
 ALTER TABLE importer.orders SET (fillfactor = 60);
-
--- What each beginning and end of an order looks for, and hardly ever finds.
-CREATE INDEX inbox_parked ON importer.inbox (uuid) WHERE parked;
-CREATE INDEX imports_undated ON public.imports (uuid) WHERE "timestamp" IS NULL;
