@@ -220,7 +220,7 @@ func TestCounts(t *testing.T) {
 func (f fixture) million() {
 	f.t.Helper()
 	for _, sql := range []string{
-		`ALTER TABLE public.imports DISABLE TRIGGER importer_announce_pending`,
+		`ALTER TABLE public.imports DISABLE TRIGGER USER`,
 		`ALTER TABLE importer.orders DISABLE TRIGGER importer_name_order`,
 		`INSERT INTO public.imports (id, group_name, user_name, destination_id, destination_type, stage, uuid, "timestamp", files, file_names)
 		 SELECT n, 'group ' || n % 10, CASE WHEN n % 2 = 0 THEN 'ada' ELSE 'user ' || n % 1000 END, '151', 'Dataset',

@@ -25,6 +25,75 @@ func TestTake_anInsertOnce(t *testing.T) {
 	require.Equal(t, []string{"Import Pending", "Import Started"}, f.stages(id))
 }
 
+// Whatever statement places orders, each pending row is taken up once, in the order of the rows.
+func TestTake_howeverTheyArePlaced(t *testing.T) {
+	t.Parallel()
+	const columns = `(group_name, user_name, destination_id, destination_type, stage, uuid, files)`
+	for name, tc := range map[string]struct {
+		sql  string
+		want []attempt
+	}{
+		"several rows of several stages": {
+			`INSERT INTO public.imports ` + columns + ` VALUES ('Demo', 'ada', '1', 'Dataset', 'Import Pending', 'b', '[]'),
+			 ('Demo', 'ada', '1', 'Dataset', 'Import Completed', 'x', '[]'), ('Demo', 'ada', '1', 'Dataset', 'Import Pending', 'a', '[]')`,
+			[]attempt{{"b", 1}, {"a", 1}},
+		},
+		"none": {`INSERT INTO public.imports ` + columns + ` SELECT 'Demo', 'ada', '1', 'Dataset', 'Import Pending', 'a', '[]' WHERE false`, nil},
+		"one uuid twice": {
+			`INSERT INTO public.imports ` + columns + ` SELECT 'Demo', 'ada', '1', 'Dataset', 'Import Pending', 'a', '[]' FROM generate_series(1, 2)`,
+			[]attempt{{"a", 1}},
+		},
+		"within another statement": {
+			`WITH placed AS (INSERT INTO public.imports ` + columns + ` VALUES ('Demo', 'ada', '1', 'Dataset', 'Import Pending', 'a', '[]') RETURNING id)
+			 SELECT count(*) FROM placed`,
+			[]attempt{{"a", 1}},
+		},
+		"or updates": {
+			`INSERT INTO public.imports (id, group_name, user_name, destination_id, destination_type, stage, uuid, files)
+			 SELECT n, 'Demo', 'ada', '1', 'Dataset', 'Import Pending', chr(96 + n), '[]' FROM generate_series(1, 2) n
+			 ON CONFLICT (id) DO UPDATE SET stage = excluded.stage`,
+			[]attempt{{"old", 1}, {"b", 1}}, // rows that were updated come first
+		},
+		"a hostile table of the same name": {
+			`CREATE TEMP TABLE placed AS SELECT * FROM public.imports WHERE false;
+			 INSERT INTO public.imports ` + columns + ` VALUES ('Demo', 'ada', '1', 'Dataset', 'Import Pending', 'a', '[]'); DROP TABLE placed`,
+			[]attempt{{"a", 1}},
+		},
+		"replicated": {
+			`SET session_replication_role = replica;
+			 INSERT INTO public.imports ` + columns + ` VALUES ('Demo', 'ada', '1', 'Dataset', 'Import Pending', 'b', '[]'),
+			 ('Demo', 'ada', '1', 'Dataset', 'Import Completed', 'x', '[]'), ('Demo', 'ada', '1', 'Dataset', 'Import Pending', 'a', '[]');
+			 UPDATE public.imports SET stage = 'Import Pending' WHERE uuid = 'x'; RESET session_replication_role`,
+			[]attempt{{"b", 1}, {"a", 1}, {"x", 1}},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t)
+			f.exec(`INSERT INTO public.imports (id, group_name, user_name, destination_id, destination_type, stage, uuid, files)
+				VALUES (1, 'Demo', 'ada', '1', 'Dataset', 'Import Failed', 'old', '[]')`)
+			f.exec(`SELECT setval('public.imports_id_seq', 10)`)
+			f.exec(tc.sql)
+			require.Equal(t, tc.want, attempts(f.take()))
+		})
+	}
+}
+
+// Who copies rows into the table places them as well.
+func TestTake_whatWasCopied(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	_, err := f.Pool().CopyFrom(t.Context(), pgx.Identifier{"public", "imports"},
+		[]string{"group_name", "user_name", "destination_id", "destination_type", "stage", "uuid", "files"},
+		pgx.CopyFromRows([][]any{
+			{"Demo", "ada", "1", "Dataset", "Import Pending", "b", "[]"},
+			{"Demo", "ada", "1", "Dataset", "Import Started", "x", "[]"},
+			{"Demo", "ada", "1", "Dataset", "Import Pending", "a", "[]"},
+		}))
+	require.NoError(t, err)
+	require.Equal(t, []attempt{{"b", 1}, {"a", 1}}, attempts(f.take()))
+}
+
 func TestTake_seesALateCommitOfALowerID(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
