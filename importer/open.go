@@ -5,7 +5,12 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
+	"strings"
 	"syscall"
+	"unicode/utf8"
+
+	"golang.org/x/sys/unix"
 )
 
 // ErrIrregular says that a name is no regular file's, but a link's or a pipe's.
@@ -34,4 +39,33 @@ func OpenRegular(root *os.Root, rel string) (*os.File, fs.FileInfo, error) {
 		return nil, nil, errors.Join(err, f.Close())
 	}
 	return f, info, nil
+}
+
+// plain looks at path and opens it, as what most paths are: a regular file with content,
+// with no link on the way. The result is nil of everything else, which takes many calls to
+// tell apart, and where the kernel cannot open without links.
+func (s *Share) plain(path string) (resolved string, info fs.FileInfo) {
+	rel, err := s.Rel(path)
+	if err != nil || !utf8.ValidString(rel) || strings.ContainsRune(rel, utf8.RuneError) {
+		return "", nil
+	}
+	at := filepath.Join(s.target, rel)
+	info, err = os.Lstat(at)
+	if err != nil || !info.Mode().IsRegular() || info.Size() == 0 {
+		return "", nil
+	}
+	// Non-blocking: it may be a pipe by now.
+	fd, err := unix.Openat2(unix.AT_FDCWD, at, &unix.OpenHow{
+		Flags: unix.O_RDONLY | unix.O_NONBLOCK | unix.O_CLOEXEC, Resolve: unix.RESOLVE_NO_SYMLINKS,
+	})
+	if err != nil {
+		return "", nil
+	}
+	defer func() { _ = unix.Close(fd) }() // nothing was written
+	var opened unix.Stat_t
+	named, ok := info.Sys().(*syscall.Stat_t)
+	if err := unix.Fstat(fd, &opened); err != nil || !ok || opened.Ino != named.Ino || opened.Dev != named.Dev {
+		return "", nil // it was replaced meanwhile
+	}
+	return filepath.Join(s.dir, rel), info
 }

@@ -121,6 +121,9 @@ func (s *Share) Resolve(path string) (resolved string, info fs.FileInfo, err err
 // Check resolves path and makes sure that it can be imported: a regular file
 // with content, or a folder, that this process may read.
 func (s *Share) Check(path string) (resolved string, info fs.FileInfo, err error) {
+	if resolved, info = s.plain(path); info != nil {
+		return resolved, info, nil
+	}
 	resolved, info, err = s.Resolve(path)
 	if err != nil {
 		return "", nil, err

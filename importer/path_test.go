@@ -41,7 +41,8 @@ func TestShare_Check_takesWhatCanBeImported(t *testing.T) {
 	}
 	require.NoError(t, os.Symlink(filepath.Join(dir, "a.tif"), filepath.Join(dir, "absolute")))
 	require.NoError(t, os.Symlink("a.tif", filepath.Join(dir, "relative")))
-	for _, link := range []string{"absolute", "relative"} {
+	require.NoError(t, os.Symlink(".", filepath.Join(dir, "here")))
+	for _, link := range []string{"absolute", "relative", "here/a.tif", "here/relative"} {
 		resolved, _, err := share.Check(filepath.Join(dir, link))
 		require.NoError(t, err, link)
 		require.Equal(t, filepath.Join(dir, "a.tif"), resolved)
@@ -55,6 +56,7 @@ func TestShare_Check_refuses(t *testing.T) {
 	require.NoError(t, os.WriteFile(at("empty.tif"), nil, 0o644))
 	require.NoError(t, os.Symlink(outside, at("leak.tif")))
 	require.NoError(t, os.Symlink("../secret", at("leak2.tif")))
+	require.NoError(t, os.Symlink(filepath.Dir(outside), at("out")))
 	require.NoError(t, os.Symlink("loop", at("loop")))
 	require.NoError(t, syscall.Mkfifo(at("pipe"), 0o644))
 	require.NoError(t, os.WriteFile(at("bad\xff.tif"), []byte("x"), 0o644))
@@ -64,6 +66,7 @@ func TestShare_Check_refuses(t *testing.T) {
 		{at("a.tif/b"), "cannot be used"},
 		{at("leak.tif"), "leads outside"},
 		{at("leak2.tif"), "leads outside"},
+		{at("out/secret"), "leads outside"},
 		{at("loop"), "cannot be used"},
 		{at("pipe"), "neither a file nor a folder"},
 		{at("bad\xff.tif"), "not valid UTF-8"},
@@ -89,8 +92,10 @@ func TestShare_followsAMount(t *testing.T) {
 	require.NoError(t, os.Rename(dir, dir+".before"))
 	require.NoError(t, os.Mkdir(dir, 0o755))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "b.tif"), []byte("pixels"), 0o644))
-	_, _, err := share.Check(filepath.Join(dir, "b.tif"))
-	require.NoError(t, err)
+	for _, look := range []look{share.Check, share.Resolve} {
+		_, _, err := look(filepath.Join(dir, "b.tif"))
+		require.NoError(t, err)
+	}
 }
 
 func TestShare_below_a_linked_folder_keeps_the_configured_spelling(t *testing.T) {

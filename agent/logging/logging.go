@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/lmittmann/tint"
@@ -22,17 +23,21 @@ func Terminal(w io.Writer, level slog.Level) *slog.Logger {
 
 // JSON logs one object per line.
 func JSON(w io.Writer, level slog.Level) *slog.Logger {
-	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: mask}))
+	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: maskText}))
 }
 
 // OpenFile opens a log file to append to, and makes its folder.
 func OpenFile(path string) (*os.File, error) {
-	f, err := openToAppend(path)
+	return openFile(path, 0)
+}
+
+func openFile(path string, flags int) (*os.File, error) {
+	f, err := openToAppend(path, flags)
 	if errors.Is(err, fs.ErrNotExist) {
 		if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
 			return nil, fmt.Errorf("making the folder of the log %s: %w", path, err)
 		}
-		f, err = openToAppend(path)
+		f, err = openToAppend(path, flags)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("opening the log: %w", err)
@@ -40,8 +45,8 @@ func OpenFile(path string) (*os.File, error) {
 	return f, nil
 }
 
-func openToAppend(path string) (*os.File, error) {
-	return os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o640) //nolint:gosec // the site's own setting
+func openToAppend(path string, flags int) (*os.File, error) {
+	return os.OpenFile(path, flags|os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o640) //nolint:gosec // the site's own setting
 }
 
 // Orders opens the logs of single orders.
@@ -53,17 +58,26 @@ type Orders struct {
 // Open appends to the order's log, "import.<uuid>.log". The UUID is whatever a
 // client wrote, so what could not be part of a file's name is replaced.
 func (o Orders) Open(uuid string) (log *slog.Logger, closeLog func() error, err error) {
-	f, err := OpenFile(filepath.Join(o.Dir, FileName(uuid)))
+	// Non-blocking: no pipe is waited for, and no call spent to find out that a file cannot be.
+	f, err := openFile(filepath.Join(o.Dir, FileName(uuid)), syscall.O_NONBLOCK)
 	if err != nil {
 		return nil, nil, err
 	}
 	return slog.New(slog.NewMultiHandler(o.Main.Handler(), JSON(f, slog.LevelDebug).Handler())), f.Close, nil
 }
 
-var unfit = regexp.MustCompile(`[^A-Za-z0-9._-]`)
+// fit are the characters of a UUID that stay in the name of its log.
+const fit = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
 
 // FileName is the name of an order's log.
-func FileName(uuid string) string { return "import." + unfit.ReplaceAllString(uuid, "_") + ".log" }
+func FileName(uuid string) string {
+	return "import." + strings.Map(func(r rune) rune {
+		if strings.ContainsRune(fit, r) {
+			return r
+		}
+		return '_'
+	}, uuid) + ".log"
+}
 
 var (
 	urlPassword = regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*://[^\s:/@]*):\S*@`)
@@ -79,6 +93,17 @@ func Mask(text string) string {
 		text = keyPassword.ReplaceAllString(text, "$1***")
 	}
 	return text
+}
+
+// maskText also makes a text of a level, which else is encoded by way of its JSON.
+func maskText(groups []string, a slog.Attr) slog.Attr {
+	if a.Value.Kind() == slog.KindAny {
+		if level, ok := a.Value.Any().(slog.Level); ok {
+			a.Value = slog.StringValue(level.String())
+			return a
+		}
+	}
+	return mask(groups, a)
 }
 
 func mask(_ []string, a slog.Attr) slog.Attr {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+	"golang.org/x/sys/unix"
 
 	"biomero-importer/agent/logging"
 )
@@ -67,4 +68,23 @@ func TestOrders_keepALogForEachOrder(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 2, strings.Count(string(data), "imported"))
 	require.Equal(t, 2, strings.Count(main.String(), "imported"))
+}
+
+func TestOrders_waitForNoPipe(t *testing.T) {
+	t.Parallel()
+	logs := logging.Orders{Dir: t.TempDir(), Main: slog.New(slog.DiscardHandler)}
+	require.NoError(t, unix.Mkfifo(filepath.Join(logs.Dir, logging.FileName("a")), 0o600))
+	_, _, err := logs.Open("a")
+	require.ErrorContains(t, err, "opening the log")
+}
+
+func TestFileName(t *testing.T) {
+	t.Parallel()
+	for uuid, want := range map[string]string{
+		"9A-z_0.b":       "import.9A-z_0.b.log",
+		"../x/\xffµ\x00": "import..._x____.log",
+		"":               "import..log",
+	} {
+		require.Equal(t, want, logging.FileName(uuid))
+	}
 }

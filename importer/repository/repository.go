@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"biomero-importer/importer"
@@ -25,6 +26,7 @@ type Config struct {
 // Repository imports by linking. Its methods may be called concurrently.
 type Repository struct {
 	dir     *os.Root
+	idle    atomic.Pointer[os.Root] // see linker
 	share   *importer.Share
 	catalog Catalog
 	now     func() time.Time
@@ -42,7 +44,7 @@ func Open(c Config, share *importer.Share, catalog Catalog, now func() time.Time
 	if err := os.MkdirAll(c.Dir, 0o755); err != nil { //nolint:gosec // OMERO's users and server read it
 		return nil, fmt.Errorf("making the repository %s: %w", c.Dir, err)
 	}
-	dir, err := os.OpenRoot(c.Dir)
+	dir, err := os.OpenRoot(filepath.Clean(c.Dir))
 	if err != nil {
 		return nil, fmt.Errorf("opening the repository %s: %w", c.Dir, err)
 	}
@@ -50,7 +52,10 @@ func Open(c Config, share *importer.Share, catalog Catalog, now func() time.Time
 }
 
 // Close releases the repository's folder.
-func (r *Repository) Close() error { return r.dir.Close() }
+func (r *Repository) Close() error {
+	shut(r.idle.Swap(nil))
+	return r.dir.Close()
+}
 
 // Container finds a container by name, or makes it.
 func (r *Repository) Container(ctx context.Context, c importer.Container) (int64, error) {
@@ -95,7 +100,7 @@ func (r *Repository) Import(ctx context.Context, req importer.Request) ([]import
 	if err != nil {
 		return nil, err
 	}
-	linker := linker{dir: r.dir}
+	linker := linker{dir: r.dir, idle: &r.idle}
 	defer linker.close()
 	for _, fs := range filesets {
 		file := &req.Files[owner[fs.Source][0]]

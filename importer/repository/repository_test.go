@@ -165,6 +165,32 @@ func TestImport_linksFilesOfFoldersInTurn(t *testing.T) {
 	}
 }
 
+// The folder of a day may be moved or deleted while the repository is open.
+func TestImport_makesLinksWhereTheirDayIsNow(t *testing.T) {
+	t.Parallel()
+	f := open(t)
+	file := f.write(t, "a.tif")[0]
+	day := filepath.Join(f.dir, "ada_7", "2026-11", "23")
+	link := func(order, user string) {
+		req := f.request(order, file)
+		req.User = user
+		results, err := f.Import(t.Context(), req)
+		require.NoError(t, err)
+		require.NoError(t, results[0].Err)
+	}
+	link("o1", "ada")
+	require.NoError(t, os.Rename(day, filepath.Join(f.dir, "moved")))
+	link("o2", "ada")
+	require.NoError(t, os.RemoveAll(day))
+	link("o3", "ada")
+	link("o4", "bob")
+	link("o5", "ada")
+	require.ElementsMatch(t, []string{
+		"moved/12-00-00.000/a.tif", "ada_7/2026-11/23/12-00-00.002/a.tif", "bob_7/2026-11/23/12-00-00.003/a.tif",
+		"ada_7/2026-11/23/12-00-00.004/a.tif",
+	}, slices.Collect(maps.Keys(f.links(t))))
+}
+
 func TestImport_repeated_makes_nothing_new(t *testing.T) {
 	t.Parallel()
 	f := open(t)
