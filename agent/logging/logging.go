@@ -66,18 +66,10 @@ func (o Orders) Open(uuid string) (log *slog.Logger, closeLog func() error, err 
 	return slog.New(slog.NewMultiHandler(o.Main.Handler(), JSON(f, slog.LevelDebug).Handler())), f.Close, nil
 }
 
-// fit are the characters of a UUID that stay in the name of its log.
-const fit = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
+var unfit = regexp.MustCompile(`[^A-Za-z0-9._-]`)
 
 // FileName is the name of an order's log.
-func FileName(uuid string) string {
-	return "import." + strings.Map(func(r rune) rune {
-		if strings.ContainsRune(fit, r) {
-			return r
-		}
-		return '_'
-	}, uuid) + ".log"
-}
+func FileName(uuid string) string { return "import." + unfit.ReplaceAllString(uuid, "_") + ".log" }
 
 var (
 	urlPassword = regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*://[^\s:/@]*):\S*@`)
