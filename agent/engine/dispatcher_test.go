@@ -43,23 +43,23 @@ func TestSplit_sharesBetweenBegunAndNewOrders(t *testing.T) {
 func TestGather_waitsForRoomForMany(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
-		busy  int // of 4 workers, while as many again are taken up ahead
+		busy  int // of 4 workers, while 12 are taken up ahead
 		ended int // after a millisecond each
 		want  time.Duration
 	}{
 		"a worker is free":       {busy: 3},
-		"few are taken up ahead": {busy: 6},
-		"enough end":             {busy: 12, ended: 6, want: 6 * time.Millisecond},
-		"too few end":            {busy: 12, ended: 5, want: gatherTime},
+		"few are taken up ahead": {busy: 7},
+		"enough end":             {busy: 12, ended: 5, want: 5 * time.Millisecond},
+		"too few end":            {busy: 12, ended: 4, want: gatherTime},
 		"none end":               {busy: 12, want: gatherTime},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				d := &dispatcher{slots: newSlots(4), wake: make(chan struct{}, 1)}
-				d.slots.pace.Store(0)
-				require.Equal(t, 12, d.slots.capacity())
-				require.Equal(t, 6, d.slots.scarce())
+				d.slots.pace.Store(int64(9 * time.Millisecond))
+				require.Equal(t, 16, d.slots.capacity())
+				require.Equal(t, 7, d.slots.scarce())
 				d.busy.Store(int64(tc.busy))
 				go func() {
 					for range tc.ended {

@@ -7,9 +7,9 @@ import (
 )
 
 // slots are the workers. While orders end within milliseconds, what an agent waits for
-// is the database: then as many again, or a few, are taken up ahead, so that a worker
-// that is free has something to do at once, and that many share a transaction. One that
-// waits for a worker all the same goes back.
+// is the database: then more are taken up ahead, so that a worker that is free has something
+// to do at once, and that many share a transaction. One that waits for a worker all the same
+// goes back.
 type slots struct {
 	workers int
 	used    chan struct{}
@@ -20,7 +20,9 @@ const (
 	briskTime = 10 * time.Millisecond  // orders that take less are taken up ahead
 	aheadTime = 100 * time.Millisecond // what such an order waits for a worker at most
 	slowTime  = time.Second            // longer ones count as this
-	fewAhead  = 8
+	readyTime = 30 * time.Millisecond  // for how long there is to be something to do
+	fewAhead  = 8                      // for few workers
+	mostAhead = 6                      // for each worker
 )
 
 func newSlots(workers int) *slots {
@@ -31,10 +33,12 @@ func newSlots(workers int) *slots {
 
 // capacity is how many orders may be taken up at the same time.
 func (s *slots) capacity() int {
-	if s.pace.Load() < int64(briskTime) {
-		return s.workers + max(s.workers, fewAhead)
+	pace := max(s.pace.Load(), 1)
+	if pace >= int64(briskTime) {
+		return s.workers
 	}
-	return s.workers
+	each := min(int(int64(readyTime)/pace), mostAhead)
+	return s.workers + max(each*s.workers, fewAhead)
 }
 
 // scarce is for how many orders taken up more are needed soon: all workers have one,
