@@ -58,7 +58,8 @@ type Orders struct {
 // Open appends to the order's log, "import.<uuid>.log". The UUID is whatever a
 // client wrote, so what could not be part of a file's name is replaced.
 func (o Orders) Open(uuid string) (log *slog.Logger, closeLog func() error, err error) {
-	// Non-blocking: no pipe is waited for, and no call spent to find out that a file cannot be.
+	// Non-blocking: opening waits for nobody at the other end of a pipe, and spares the calls
+	// that would make it so.
 	f, err := openFile(filepath.Join(o.Dir, FileName(uuid)), syscall.O_NONBLOCK)
 	if err != nil {
 		return nil, nil, err

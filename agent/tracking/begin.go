@@ -35,9 +35,10 @@ func (g grip) err() error {
 	}
 }
 
-// A statement that writes of runs writes to those of n, a relation of runs, that still
-// hold their order o, and answers with whichOf. They are written to in one order: two
-// transactions that wait for each other would wait for ever.
+// What writes of runs writes to the orders o of n, a relation of runs with the uuids $1,
+// that these still hold. Orders are written to by their uuids, whether the planner comes to
+// them from n or along the index: two transactions that wait for each other would wait for
+// ever.
 const (
 	inOneOrder = ` ORDER BY uuid`
 
@@ -49,31 +50,50 @@ const (
 	isRunning = `coalesce(o.state, '') = 'running'`
 
 	// isFree is of an order o: the row that its stage refers to is not locked. That is found
-	// out without waiting for it, since others would wait too.
-	isFree = `NOT EXISTS (
-        SELECT FROM public.imports p JOIN public.imports_preprocessing c ON c.id = p.preprocessing_id
-        WHERE p.id = o.import_id AND NOT EXISTS (
-            SELECT FROM public.imports_preprocessing l WHERE l.id = c.id FOR KEY SHARE SKIP LOCKED))`
+	// out without waiting for it, since others would wait too. No part of it is a join, which
+	// could begin with all rows of a table that had few when it was planned.
+	isFree = `(
+        SELECT (SELECT c.id FROM public.imports_preprocessing c WHERE c.id = p.preprocessing_id) IS NOT DISTINCT FROM
+               (SELECT c.id FROM public.imports_preprocessing c WHERE c.id = p.preprocessing_id FOR KEY SHARE SKIP LOCKED)
+        FROM public.imports p WHERE p.id = o.import_id) IS NOT FALSE`
 
-	// whichOf stands before the name of the relation of what was written, and orHeld behind it.
-	whichOf = `
-SELECT nth, written FROM (SELECT n.*, (nth IN (SELECT nth FROM `
-	orHeld = `)) IS TRUE AS written FROM n) n
-WHERE written OR EXISTS (SELECT FROM importer.orders o WHERE ` + isHeld + `)`
+	canBeWritten = `o.uuid = ANY ($1) AND ` + isHeld + ` AND ` + isFree
 )
 
-// collectGrips reads which of the runs, by number, hold their orders.
-func collectGrips(rows pgx.Rows, grips []grip) error {
-	var nth int
-	var written bool
-	_, err := pgx.ForEachRow(rows, []any{&nth, &written}, func() error {
-		grips[nth-1] = locked
-		if written {
-			grips[nth-1] = held
+// stillHeld is which of the runs hold their orders.
+const stillHeld = `
+SELECT n.nth FROM unnest($1::text[], $2::bigint[], $3::text[]) WITH ORDINALITY AS n (uuid, run, agent, nth)
+CROSS JOIN LATERAL (SELECT FROM importer.orders o WHERE ` + isHeld + ` LIMIT 1) o`
+
+// gripsOf tells what hold the runs have of their orders, those of which it was written,
+// by number, and the others. It asks once that is committed: what they waited for is seen.
+func (s *Store) gripsOf(ctx context.Context, written []int, uuids []string, runs []int64, agents []string) ([]grip, error) {
+	grips := make([]grip, len(uuids))
+	if len(written) < len(grips) {
+		rows, err := s.pool.Query(ctx, stillHeld, uuids, runs, agents)
+		if err != nil {
+			return nil, err
 		}
-		return nil
-	})
-	return err
+		still, err := pgx.CollectRows(rows, pgx.RowTo[int])
+		if err != nil {
+			return nil, err
+		}
+		for _, nth := range still {
+			grips[nth-1] = locked
+		}
+	}
+	for _, nth := range written {
+		grips[nth-1] = held
+	}
+	return grips, nil
+}
+
+// collectInto returns what reads numbers.
+func collectInto(numbers *[]int) func(pgx.Rows) error {
+	return func(rows pgx.Rows) (err error) {
+		*numbers, err = pgx.CollectRows(rows, pgx.RowTo[int])
+		return err
+	}
 }
 
 // beginRuns notes that workers have begun with orders, and writes the stage of those
@@ -83,10 +103,11 @@ WITH n AS MATERIALIZED (
     SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[]) WITH ORDINALITY AS n (uuid, run, agent, names, nth)` + inOneOrder + `
 ), begun AS (
     UPDATE importer.orders o SET begun = true, started_at = coalesce(o.started_at, statement_timestamp())
-    FROM n WHERE ` + isHeld + ` AND ` + isFree + `
+    FROM n WHERE ` + canBeWritten + `
     RETURNING n.nth, o.uuid, o.import_id, n.names, o.started_at = statement_timestamp() AS first
 ), staged AS (` + appendStagesOf + `(SELECT *, 'Import Started' AS stage, NULL AS description FROM begun WHERE first) n` + repeatedRow + `
-)` + whichOf + `begun` + orHeld
+)
+SELECT nth FROM begun`
 
 // dateRows dates the rows that clients left without a date: these sort before every
 // stage of their order. Those that wait keep their place; one that its client still
@@ -122,15 +143,18 @@ func (s *Store) begin(ctx context.Context, works []*Work) ([]grip, error) {
 	for i, w := range works {
 		uuids[i], runs[i], agents[i], names[i] = w.Job.UUID, w.Job.Run, w.Job.Agent, w.Names
 	}
-	grips := make([]grip, n)
+	var written []int
 	batch := &pgx.Batch{}
 	batch.Queue(lazyCommit)
 	batch.Queue(dateRows, uuids) // before the stage
-	batch.Queue(beginRuns, uuids, runs, agents, names).Query(func(rows pgx.Rows) error { return collectGrips(rows, grips) })
+	batch.Queue(beginRuns, uuids, runs, agents, names).Query(collectInto(&written))
 	// Of orders that belong to somebody else this says nothing that is not so.
 	batch.Queue(report, uuids)
 	failpoint.Hit(failpoint.Beginning)
 	err := s.pool.SendBatch(ctx, batch).Close()
 	failpoint.Hit(failpoint.Begun)
-	return grips, err
+	if err != nil {
+		return nil, err
+	}
+	return s.gripsOf(ctx, written, uuids, runs, agents)
 }

@@ -2,6 +2,7 @@ package tracking_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -43,6 +44,51 @@ func TestBegin_looksAtItsOrderAlone(t *testing.T) {
 			require.Less(t, p.Removed*p.Loops, 100.0, "%s: %s %s", name, p.Type, p.Relation)
 		})
 	}
+}
+
+// However few orders there were when the planner looked: its plans are kept while they grow.
+func TestBegin_looksUpItsOrderWhereThereWereFew(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	for _, more := range []int{0, 1, 29, 170, 800} {
+		f.exec(`INSERT INTO public.imports (group_name, user_name, destination_id, destination_type, stage, uuid, files)
+			SELECT 'Demo', 'ada', '1', 'Dataset', 'Import Completed', gen_random_uuid()::text, '[]' FROM generate_series(1, $1::int)`, more)
+		f.exec(`INSERT INTO importer.orders (uuid, import_id, attempt, state) SELECT uuid, id, 1, 'completed' FROM public.imports ON CONFLICT DO NOTHING`)
+		f.exec(`INSERT INTO public.imports_preprocessing (container, input_file, output_folder) SELECT 'c', '{Files}', '/' FROM generate_series(1, $1::int)`, more)
+		f.exec(`VACUUM ANALYZE`)
+		for name, query := range tracking.Holding(tracking.Job{UUID: "order 7", Run: 1, Agent: agent}) {
+			var plans []struct{ Plan plan }
+			require.NoError(t, f.Pool().QueryRow(t.Context(), "EXPLAIN (FORMAT JSON) "+query.SQL, query.Args...).Scan(&plans), name)
+			plans[0].Plan.each(func(p plan) {
+				if p.Type == "Index Scan" || p.Type == "Index Only Scan" || p.Type == "Seq Scan" {
+					require.NotEmpty(t, p.Cond, "%s, %d more: %s %s", name, more, p.Type, p.Relation)
+				}
+			})
+		}
+	}
+}
+
+// Who waited for the order while somebody else ended it has lost it, and nobody locks a row.
+func TestBegin_afterWhomItWaitedFor(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.insert(`["/data/a.tif"]`)
+	f.insert(`["/data/b.tif"]`)
+	works := f.takeOnly(agent)
+	rescue, err := f.Pool().Begin(t.Context())
+	require.NoError(t, err)
+	defer func() { _ = rescue.Rollback(t.Context()) }()
+	_, err = rescue.Exec(t.Context(), `UPDATE importer.orders SET state = 'queued', due_at = clock_timestamp()`)
+	require.NoError(t, err)
+	began, ended := make(chan error, 1), make(chan error, 1)
+	go func() { began <- f.Begin(t.Context(), works[0]) }()
+	go func() { ended <- f.end(tracking.End{Job: works[1].Job, Stage: order.Completed}) }()
+	require.Eventually(t, func() bool {
+		return f.column(`SELECT count(*)::text FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`)[0] == "2"
+	}, time.Minute, 10*time.Millisecond)
+	require.NoError(t, rescue.Commit(t.Context()))
+	require.ErrorIs(t, <-began, tracking.ErrNotMine)
+	require.ErrorIs(t, <-ended, tracking.ErrNotMine)
 }
 
 func TestBegin_ofAnOrderThatIsSomebodyElses(t *testing.T) {

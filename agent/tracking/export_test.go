@@ -61,6 +61,7 @@ func Holding(j Job) map[string]Asked {
 	none := []string{}
 	return map[string]Asked{
 		"begin": {beginRuns, []any{uuids, runs, agents, nothing}},
+		"still": {stillHeld, []any{uuids, runs, agents}},
 		"write": {hold, []any{j.UUID, j.Run, j.Agent}},
 		"end": {endOrders, []any{
 			uuids, runs, agents,

@@ -30,19 +30,27 @@ WITH n AS MATERIALIZED (
         AS n (uuid, run, agent, state, stage, description, names, nth)` + inOneOrder + `
 ), ended AS (
     UPDATE importer.orders o SET state = n.state, reason = coalesce(n.description, ''), ended_at = clock_timestamp()
-    FROM n WHERE ` + isHeld + ` AND ` + isFree + `
+    FROM n WHERE ` + canBeWritten + `
     RETURNING n.nth, o.uuid, o.import_id, n.stage, n.description, n.names
 ), staged AS (` + appendStagesOf + `ended n` + repeatedRow + `
 ), saved AS (` + saveFilesOf + `
     unnest($8::text[], $9::int[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[], $17::bigint[])
         AS f (uuid, ordinal, path, state, reason, filesets, images, plates, target, nth)
     WHERE (f.nth IN (SELECT nth FROM ended)) IS TRUE` + orReplaceFile + `
-)` + whichOf + `ended` + orHeld
+)
+SELECT nth FROM ended`
 
 // unpark makes due what came for orders while they were carried out. There may be room
-// at a destination now.
+// at a destination now. Whoever takes up orders locks these before their rows, as who ends
+// them does; so the rows of one that is somebody else's are left alone.
 const unpark = `
-WITH freed AS (UPDATE importer.inbox SET parked = false, held = false WHERE parked AND uuid = ANY ($1) RETURNING 1)
+WITH freed AS (
+    UPDATE importer.inbox i SET parked = false, held = false
+    WHERE parked AND uuid = ANY ($1) AND (EXISTS (
+        SELECT FROM unnest($1::text[], $2::bigint[]) AS n (uuid, run) JOIN importer.orders o ON o.uuid = n.uuid AND o.run = n.run
+        WHERE n.uuid = i.uuid AND o.state IN ('completed', 'failed'))) IS TRUE
+    RETURNING 1
+)
 SELECT pg_notify('importer_orders', '') WHERE EXISTS (SELECT FROM freed) OR ` + heldBack
 
 // heldBack is true while anything waits for room at a destination.
@@ -89,19 +97,22 @@ func (s *Store) finish(ctx context.Context, ends []End) ([]grip, error) {
 			of = append(of, int64(i+1))
 		}
 	}
-	grips := make([]grip, n)
+	var written []int
 	batch := &pgx.Batch{}
 	batch.Queue(dateRows, uuids) // before the last stage
 	args := append([]any{uuids, runs, agents, states, stages, reasons, names}, files.args()...)
-	batch.Queue(endOrders, append(args, of)...).Query(func(rows pgx.Rows) error { return collectGrips(rows, grips) })
+	batch.Queue(endOrders, append(args, of)...).Query(collectInto(&written))
 	// Of orders that belong to somebody else these say nothing that is not so.
 	batch.Queue(report, uuids)
 	batch.Queue(announce, uuids, runs)
-	batch.Queue(unpark, uuids)
+	batch.Queue(unpark, uuids, runs)
 	failpoint.Hit(failpoint.Ending)
 	err := s.pool.SendBatch(ctx, batch).Close()
 	failpoint.Hit(failpoint.Ended)
-	return grips, err
+	if err != nil {
+		return nil, err
+	}
+	return s.gripsOf(ctx, written, uuids, runs, agents)
 }
 
 // hold locks an order if it still belongs to the run.

@@ -245,6 +245,7 @@ func (f fixture) million() {
 type plan struct {
 	Type     string  `json:"Node Type"`
 	Relation string  `json:"Relation Name"`
+	Cond     string  `json:"Index Cond"`
 	Rows     float64 `json:"Actual Rows"`
 	Loops    float64 `json:"Actual Loops"`
 	Hit      int     `json:"Shared Hit Blocks"`

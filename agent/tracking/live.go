@@ -8,7 +8,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Each part is read along an index of lists, see Filter.candidates, from its newest on.
+// Each part is read along an index of lists, see Filter.candidates, from its newest on; what
+// runs is sorted.
 const changedOrders = `
 WITH wanted AS (
     SELECT uuid FROM (

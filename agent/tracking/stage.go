@@ -15,7 +15,8 @@ import (
 const appendStages = appendStagesOf + `unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[])
     AS n (uuid, import_id, stage, description, names)` + repeatedRow
 
-// appendStagesOf and repeatedRow stand around the relation n of such stages.
+// appendStagesOf and repeatedRow stand around the relation n of such stages. Of a UNION ALL
+// the second part is read once the first has ended.
 const (
 	appendStagesOf = `
 INSERT INTO public.imports (group_name, user_name, destination_id, destination_type, stage, uuid, "timestamp",

@@ -52,7 +52,7 @@ func (l *linker) enter(day string) (err error) {
 	l.close()
 	if last := l.idle.Swap(nil); last != nil {
 		then, gone := last.Stat(".")
-		if now, err := os.Stat(at); last.Name() == at && err == nil && gone == nil && os.SameFile(now, then) {
+		if now, err := l.dir.Stat(day); last.Name() == at && err == nil && gone == nil && os.SameFile(now, then) {
 			l.day = last
 			return nil
 		}

@@ -191,6 +191,24 @@ func TestImport_makesLinksWhereTheirDayIsNow(t *testing.T) {
 	}, slices.Collect(maps.Keys(f.links(t))))
 }
 
+// A day's folder that somebody moved out of the repository, and left a link to, is not followed.
+func TestImport_leavesTheRepositoryByNoLink(t *testing.T) {
+	t.Parallel()
+	f := open(t)
+	files := f.write(t, "a.tif", "b.tif")
+	_, err := f.Import(t.Context(), f.request("o1", files[0]))
+	require.NoError(t, err)
+	day, outside := filepath.Join(f.dir, "ada_7", "2026-11", "23"), filepath.Join(t.TempDir(), "outside")
+	require.NoError(t, os.Rename(day, outside))
+	require.NoError(t, os.Symlink(outside, day))
+	results, err := f.Import(t.Context(), f.request("o2", files[1]))
+	require.NoError(t, err)
+	require.ErrorContains(t, results[0].Err, "cannot be linked")
+	left, err := os.ReadDir(outside)
+	require.NoError(t, err)
+	require.Len(t, left, 1, "what was imported before")
+}
+
 func TestImport_repeated_makes_nothing_new(t *testing.T) {
 	t.Parallel()
 	f := open(t)
