@@ -272,6 +272,8 @@ func TestMachines_systemdWhileTheDatabaseIsAway(t *testing.T) {
 	m.until(stopping)
 
 	r.server.stop()
+	for m.next(time.Millisecond) != "" { // what it said while it stopped
+	}
 	a = r.launch("NOTIFY_SOCKET="+m.path, "WATCHDOG_USEC=3000000")
 	m.until("WATCHDOG=1")
 	require.NoError(t, a.cmd.Process.Signal(syscall.SIGTERM))

@@ -107,7 +107,14 @@ func (b *Backend) ask(ctx context.Context, do func(ctx context.Context, dir stri
 	if err != nil {
 		return fmt.Errorf("making a folder for a session: %w", err)
 	}
-	defer func() { _ = os.RemoveAll(dir) }()
+	defer func() {
+		if ctx.Err() != nil { // what was interrupted may have left its session
+			bound, end := context.WithTimeout(context.WithoutCancel(ctx), closeTime)
+			_ = b.cli.Logout(bound, dir)
+			end()
+		}
+		_ = os.RemoveAll(dir)
+	}()
 	return do(ctx, dir)
 }
 

@@ -59,3 +59,18 @@ func TestPrepare_ServerInTrouble(t *testing.T) {
 	b.Done(t.Context(), o.UUID)
 	r.closed()
 }
+
+// Who stops while the server is asked leaves no session of the importer's own account behind.
+func TestPing_interrupted(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, byCLI)
+	b := r.open()
+	r.server.Fail(omerotest.Fault{At: omerotest.AtLogout, Kind: omerotest.Hang, Times: 1})
+	ctx, stop := context.WithCancel(t.Context())
+	asked := make(chan error, 1)
+	go func() { asked <- b.Ping(ctx) }()
+	require.Eventually(t, func() bool { return len(r.server.State().Sessions) > 0 }, time.Minute, 10*time.Millisecond)
+	stop()
+	require.Error(t, <-asked)
+	r.closed()
+}
