@@ -272,7 +272,8 @@ func TestMachines_systemdWhileTheDatabaseIsAway(t *testing.T) {
 	m.until(stopping)
 
 	r.server.stop()
-	for m.next(time.Millisecond) != "" { // what it said while it stopped
+	for said := stopping; said != ""; said = m.next(time.Millisecond) {
+		require.NotEqual(t, "READY=1", said, "it has stopped")
 	}
 	a = r.launch("NOTIFY_SOCKET="+m.path, "WATCHDOG_USEC=3000000")
 	m.until("WATCHDOG=1")

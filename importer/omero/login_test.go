@@ -3,6 +3,8 @@ package omero_test
 import (
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -64,12 +66,17 @@ func TestPrepare_ServerInTrouble(t *testing.T) {
 func TestPing_interrupted(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, byCLI)
+	leaving := filepath.Join(t.TempDir(), "leaving")
+	r.wrapped(`case " $* " in *' logout '*) [ -e ` + leaving + ` ] || { touch ` + leaving + `; exec sleep 600; };; esac`)
 	b := r.open()
-	r.server.Fail(omerotest.Fault{At: omerotest.AtLogout, Kind: omerotest.Hang, Times: 1})
 	ctx, stop := context.WithCancel(t.Context())
 	asked := make(chan error, 1)
 	go func() { asked <- b.Ping(ctx) }()
-	require.Eventually(t, func() bool { return len(r.server.State().Sessions) > 0 }, time.Minute, 10*time.Millisecond)
+	require.Eventually(t, func() bool {
+		_, err := os.Stat(leaving)
+		return err == nil
+	}, time.Minute, 10*time.Millisecond)
+	require.Len(t, r.server.State().Sessions, 1)
 	stop()
 	require.Error(t, <-asked)
 	r.closed()
