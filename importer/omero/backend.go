@@ -109,9 +109,7 @@ func (b *Backend) ask(ctx context.Context, do func(ctx context.Context, dir stri
 	}
 	defer func() {
 		if ctx.Err() != nil { // what was interrupted may have left its session
-			bound, end := context.WithTimeout(context.WithoutCancel(ctx), closeTime)
-			_ = b.cli.Logout(bound, dir)
-			end()
+			b.leave(context.WithoutCancel(ctx), dir)
 		}
 		_ = os.RemoveAll(dir)
 	}()

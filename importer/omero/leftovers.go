@@ -73,11 +73,15 @@ func (b *Backend) logout(ctx context.Context, path string) {
 		return // it was not made any more
 	}
 	for _, dir := range dirs {
-		bound, cancel := context.WithTimeout(ctx, closeTime)
-		err := b.cli.Logout(bound, filepath.Join(path, dir.Name()))
-		cancel()
-		if err != nil && !errors.Is(err, model.ErrSessionGone) {
-			b.log.WarnContext(ctx, "a session of before stays until it is idle", slog.Any("error", err))
-		}
+		b.leave(ctx, filepath.Join(path, dir.Name()))
+	}
+}
+
+// leave ends the session that the command line keeps in dir, where it was cut off.
+func (b *Backend) leave(ctx context.Context, dir string) {
+	ctx, cancel := context.WithTimeout(ctx, closeTime)
+	defer cancel()
+	if err := b.cli.Logout(ctx, dir); err != nil && !errors.Is(err, model.ErrSessionGone) {
+		b.log.WarnContext(ctx, "a session of before stays until it is idle", slog.Any("error", err))
 	}
 }
