@@ -4,9 +4,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"syscall"
-	"unicode/utf8"
 )
 
 // Checker looks at many paths. Of those in one folder that follow each other, only the
@@ -59,7 +57,7 @@ func (c *Checker) near(path string) (name string, info fs.FileInfo) {
 		c.tried = true
 		c.enter()
 	}
-	if c.open == nil || name == "" || name == "." || name == ".." || !utf8.ValidString(name) || strings.ContainsRune(name, utf8.RuneError) {
+	if c.open == nil || name == "" || name == "." || name == ".." || !storable(name) {
 		return "", nil
 	}
 	info, err := c.open.Lstat(name)

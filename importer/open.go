@@ -6,9 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"syscall"
-	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
 )
@@ -46,7 +44,7 @@ func OpenRegular(root *os.Root, rel string) (*os.File, fs.FileInfo, error) {
 // tell apart, and where the kernel cannot open without links.
 func (s *Share) plain(path string) (resolved string, info fs.FileInfo) {
 	rel, err := s.Rel(path)
-	if err != nil || !utf8.ValidString(rel) || strings.ContainsRune(rel, utf8.RuneError) {
+	if err != nil || !storable(rel) {
 		return "", nil
 	}
 	at := filepath.Join(s.target, rel)

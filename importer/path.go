@@ -95,7 +95,7 @@ func (s *Share) Rel(path string) (string, error) {
 // the share's configured folder, together with what is there. An *Error says
 // what is wrong with the path; other errors may pass.
 func (s *Share) Resolve(path string) (resolved string, info fs.FileInfo, err error) {
-	if !utf8.ValidString(path) || strings.ContainsRune(path, utf8.RuneError) {
+	if !storable(path) {
 		return "", nil, &Error{Reason: fmt.Sprintf("The path %q is not valid UTF-8, which OMERO cannot store: rename it.", path)}
 	}
 	rel, err := s.Rel(path)
@@ -279,4 +279,9 @@ func rootCause(err error) error {
 		return p.Err
 	}
 	return err
+}
+
+// storable is true of a name that stays what it is where it is kept as text.
+func storable(name string) bool {
+	return utf8.ValidString(name) && !strings.ContainsRune(name, utf8.RuneError)
 }
