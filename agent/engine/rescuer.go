@@ -17,6 +17,9 @@ const lockEvery = 500 * time.Millisecond
 // stopped what it does by the end, see session.
 const graceTime = lockEvery + tracking.CheckTime + 3*time.Second
 
+// rescueEvery is how often it is looked for agents that are gone.
+const rescueEvery = time.Second
+
 // rescuer finds the orders of agents that are gone, and those that wait without need.
 type rescuer struct {
 	store *tracking.Store
@@ -27,7 +30,7 @@ type rescuer struct {
 
 func (r *rescuer) run(ctx context.Context) error {
 	r.since = map[string]time.Time{}
-	for ; ctx.Err() == nil; pause(ctx, time.Second) {
+	for ; ctx.Err() == nil; pause(ctx, r.next(time.Now())) {
 		n, err := r.rescue(ctx)
 		if err != nil && ctx.Err() == nil {
 			r.log.WarnContext(ctx, "orders of agents that are gone wait", slog.Any("error", err))
@@ -41,6 +44,17 @@ func (r *rescuer) run(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// next is how soon to look again: each second, and as soon as one may be rescued.
+func (r *rescuer) next(now time.Time) time.Duration {
+	wait := rescueEvery
+	for _, since := range r.since {
+		if left := since.Add(graceTime).Sub(now); left > 0 {
+			wait = min(wait, left)
+		}
+	}
+	return wait
 }
 
 func (r *rescuer) rescue(ctx context.Context) (int, error) {
