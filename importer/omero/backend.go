@@ -109,7 +109,7 @@ func (b *Backend) ask(ctx context.Context, do func(ctx context.Context, dir stri
 	}
 	defer func() {
 		if ctx.Err() != nil { // what was interrupted may have left its session
-			b.leave(context.WithoutCancel(ctx), dir)
+			b.leave(ctx, dir)
 		}
 		_ = os.RemoveAll(dir)
 	}()

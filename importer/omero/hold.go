@@ -105,6 +105,10 @@ func (h *hold) open(ctx context.Context) error {
 		b.log.DebugContext(ctx, "no session over OMERO.web", slog.String("order", o.UUID), slog.Any("error", err))
 	}
 	s, err := b.cli.Login(ctx, h.dir, o.User, o.Group)
+	if err != nil && ctx.Err() != nil {
+		b.leave(ctx, h.dir)
+		return err
+	}
 	if _, refused := errors.AsType[*model.LoginError](err); refused {
 		return h.whyRefused(ctx, err)
 	}
@@ -119,10 +123,10 @@ func (h *hold) open(ctx context.Context) error {
 func (h *hold) whyRefused(ctx context.Context, refusal error) error {
 	o := &h.order
 	groups, known, err := h.backend.cli.Groups(ctx, h.dir, o.User)
-	logout := h.backend.cli.Logout(ctx, h.dir)
+	h.backend.leave(ctx, h.dir)
 	switch {
 	case err != nil:
-		return errors.Join(err, logout)
+		return err
 	case !known:
 		return &importer.Error{Reason: fmt.Sprintf("There is no user %q in OMERO.", o.User), Err: refusal}
 	}

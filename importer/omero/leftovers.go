@@ -77,11 +77,12 @@ func (b *Backend) logout(ctx context.Context, path string) {
 	}
 }
 
-// leave ends the session that the command line keeps in dir, where it was cut off.
+// leave ends the session that the command line keeps in dir, where it was cut off. What
+// cannot be ended now ends by itself when it is idle.
 func (b *Backend) leave(ctx context.Context, dir string) {
-	ctx, cancel := context.WithTimeout(ctx, closeTime)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTime)
 	defer cancel()
 	if err := b.cli.Logout(ctx, dir); err != nil && !errors.Is(err, model.ErrSessionGone) {
-		b.log.WarnContext(ctx, "a session of before stays until it is idle", slog.Any("error", err))
+		b.log.WarnContext(ctx, "an OMERO session stays until it is idle", slog.Any("error", err))
 	}
 }

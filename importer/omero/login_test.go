@@ -3,6 +3,7 @@ package omero_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"biomero-importer/importer"
+	"biomero-importer/importer/omero"
 	"biomero-importer/importer/omero/omerotest"
 )
 
@@ -62,22 +64,42 @@ func TestPrepare_ServerInTrouble(t *testing.T) {
 	r.closed()
 }
 
-// Who stops while the server is asked leaves no session of the importer's own account behind.
-func TestPing_interrupted(t *testing.T) {
+// Who stops while the server is asked leaves no session behind, whether of the importer's own
+// account or of a user.
+func TestInterrupted_endsItsSession(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, byCLI)
-	leaving := filepath.Join(t.TempDir(), "leaving")
-	r.wrapped(`case " $* " in *' logout '*) [ -e ` + leaving + ` ] || { touch ` + leaving + `; exec sleep 600; };; esac`)
-	b := r.open()
-	ctx, stop := context.WithCancel(t.Context())
-	asked := make(chan error, 1)
-	go func() { asked <- b.Ping(ctx) }()
-	require.Eventually(t, func() bool {
-		_, err := os.Stat(leaving)
-		return err == nil
-	}, time.Minute, 10*time.Millisecond)
-	require.Len(t, r.server.State().Sessions, 1)
-	stop()
-	require.Error(t, <-asked)
-	r.closed()
+	for name, tc := range map[string]struct {
+		command string // is cut off
+		first   string // what it does before
+		ask     func(ctx context.Context, r *rig, b *omero.Backend) error
+	}{
+		"ping": {"logout", "true", func(ctx context.Context, _ *rig, b *omero.Backend) error { return b.Ping(ctx) }},
+		"mail": {"login", `$omero "$@"`, func(ctx context.Context, r *rig, b *omero.Backend) error {
+			_, err := b.Address(ctx, r.order().User)
+			return err
+		}},
+		"an order": {"login", `$omero "$@"`, func(ctx context.Context, r *rig, b *omero.Backend) error {
+			_, err := b.Prepare(ctx, r.order())
+			return err
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, byCLI)
+			reached := filepath.Join(t.TempDir(), "reached")
+			r.wrapped(fmt.Sprintf(`case " $* " in *' %s '*) [ -e %[2]s ] || { %[3]s; touch %[2]s; exec sleep 600; };; esac`, tc.command, reached, tc.first))
+			b := r.open()
+			ctx, stop := context.WithCancel(t.Context())
+			asked := make(chan error, 1)
+			go func() { asked <- tc.ask(ctx, r, b) }()
+			require.Eventually(t, func() bool {
+				_, err := os.Stat(reached)
+				return err == nil
+			}, time.Minute, 10*time.Millisecond)
+			require.Len(t, r.server.State().Sessions, 1)
+			stop()
+			require.Error(t, <-asked)
+			r.closed()
+		})
+	}
 }
