@@ -272,7 +272,7 @@ func TestMachines_systemdWhileTheDatabaseIsAway(t *testing.T) {
 	m.until(stopping)
 
 	r.server.stop()
-	for said := stopping; said != ""; said = m.next(time.Millisecond) {
+	for said := stopping; said != ""; said = m.next(100 * time.Millisecond) {
 		require.NotEqual(t, "READY=1", said, "it has stopped")
 	}
 	a = r.launch("NOTIFY_SOCKET="+m.path, "WATCHDOG_USEC=3000000")

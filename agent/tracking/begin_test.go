@@ -1,9 +1,14 @@
 package tracking_test
 
 import (
+	"errors"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
 	"biomero-importer/agent/order"
@@ -31,6 +36,28 @@ func TestBegin_writesTheStageWhenAWorkerBeginsAndOnce(t *testing.T) {
 	require.Equal(t, []string{"Import Pending", "Import Started"}, f.stages(id))
 }
 
+// keptPlan is the plan that the server keeps of a query, whatever its arguments, explained.
+func (f fixture) keptPlan(how string, query tracking.Asked) plan {
+	f.t.Helper()
+	var plans []struct{ Plan plan }
+	require.NoError(f.t, f.Pool().AcquireFunc(f.t.Context(), func(conn *pgxpool.Conn) error {
+		_, err := conn.Exec(f.t.Context(), "PREPARE kept AS "+query.SQL)
+		if err != nil {
+			return err
+		}
+		args := make([]string, len(query.Args))
+		for i := range args {
+			args[i] = fmt.Sprint("$", i+1)
+		}
+		// A statement without parameters of its own: PostgreSQL has none within EXECUTE.
+		err = conn.QueryRow(f.t.Context(), "EXPLAIN ("+how+", FORMAT JSON) EXECUTE kept ("+strings.Join(args, ", ")+")",
+			append([]any{pgx.QueryExecModeSimpleProtocol}, query.Args...)...).Scan(&plans)
+		_, dropped := conn.Exec(f.t.Context(), "DEALLOCATE kept")
+		return errors.Join(err, dropped)
+	}))
+	return plans[0].Plan
+}
+
 // Nobody who writes of an order reads what else runs.
 func TestBegin_looksAtItsOrderAlone(t *testing.T) {
 	t.Parallel()
@@ -38,9 +65,7 @@ func TestBegin_looksAtItsOrderAlone(t *testing.T) {
 	f.exec(`INSERT INTO importer.orders (uuid, import_id, attempt, state, agent, run)
 		SELECT 'order ' || n, n, 1, 'running', $1, 1 FROM generate_series(1, 500) n`, agent)
 	for name, query := range tracking.Holding(tracking.Job{UUID: "order 7", Run: 1, Agent: agent}) {
-		var plans []struct{ Plan plan }
-		require.NoError(t, f.Pool().QueryRow(t.Context(), "EXPLAIN (ANALYZE, FORMAT JSON) "+query.SQL, query.Args...).Scan(&plans), name)
-		plans[0].Plan.each(func(p plan) {
+		f.keptPlan("ANALYZE", query).each(func(p plan) {
 			require.Less(t, p.Removed*p.Loops, 100.0, "%s: %s %s", name, p.Type, p.Relation)
 		})
 	}
@@ -57,9 +82,7 @@ func TestBegin_looksUpItsOrderWhereThereWereFew(t *testing.T) {
 		f.exec(`INSERT INTO public.imports_preprocessing (container, input_file, output_folder) SELECT 'c', '{Files}', '/' FROM generate_series(1, $1::int)`, more)
 		f.exec(`VACUUM ANALYZE`)
 		for name, query := range tracking.Holding(tracking.Job{UUID: "order 7", Run: 1, Agent: agent}) {
-			var plans []struct{ Plan plan }
-			require.NoError(t, f.Pool().QueryRow(t.Context(), "EXPLAIN (FORMAT JSON) "+query.SQL, query.Args...).Scan(&plans), name)
-			plans[0].Plan.each(func(p plan) {
+			f.keptPlan("COSTS", query).each(func(p plan) {
 				if p.Type == "Index Scan" || p.Type == "Index Only Scan" || p.Type == "Seq Scan" {
 					require.NotEmpty(t, p.Cond, "%s, %d more: %s %s", name, more, p.Type, p.Relation)
 				}

@@ -99,16 +99,17 @@ func (b *Backend) Sudo(ctx context.Context) error {
 	return b.outward(err)
 }
 
-// ask has the command line do something in a folder of its own.
+// ask has the command line do something in a folder of its own, and ends the session that is
+// left there when that is cut off.
 func (b *Backend) ask(ctx context.Context, do func(ctx context.Context, dir string) error) error {
-	ctx, cancel := context.WithTimeout(ctx, pingTime)
+	ctx, cancel := context.WithTimeoutCause(ctx, pingTime, model.ErrUnavailable)
 	defer cancel()
 	dir, err := os.MkdirTemp(b.folder.path, "ping-")
 	if err != nil {
 		return fmt.Errorf("making a folder for a session: %w", err)
 	}
 	defer func() {
-		if ctx.Err() != nil { // what was interrupted may have left its session
+		if ctx.Err() != nil {
 			b.leave(ctx, dir)
 		}
 		_ = os.RemoveAll(dir)

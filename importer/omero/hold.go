@@ -27,6 +27,7 @@ type hold struct {
 
 	cli *cli.Session // nil while there is no session
 	web *web.Session // the same session; nil without OMERO.web
+	cut bool         // a command was cut off that may have opened one
 
 	// resumed is set where something may have been imported that nobody knows of; found is
 	// what that is, once it was asked for.
@@ -94,7 +95,9 @@ func (h *hold) open(ctx context.Context) error {
 	if b.web != nil {
 		s, err := b.web.Login(ctx, o.User, o.Group)
 		if err == nil && s.KeyGroup() != o.Group {
-			err = errors.Join(fmt.Errorf("OMERO.web opens it in the user's default group %q", s.KeyGroup()), s.Close(ctx))
+			h.web = s
+			h.close(ctx)
+			err = fmt.Errorf("OMERO.web opens it in the user's default group %q", s.KeyGroup())
 		} else if err == nil {
 			h.web, h.cli = s, b.cli.Join(h.dir, s.Key(), o.User)
 			return nil
@@ -105,14 +108,11 @@ func (h *hold) open(ctx context.Context) error {
 		b.log.DebugContext(ctx, "no session over OMERO.web", slog.String("order", o.UUID), slog.Any("error", err))
 	}
 	s, err := b.cli.Login(ctx, h.dir, o.User, o.Group)
-	if err != nil && ctx.Err() != nil {
-		b.leave(ctx, h.dir)
-		return err
-	}
 	if _, refused := errors.AsType[*model.LoginError](err); refused {
 		return h.whyRefused(ctx, err)
 	}
 	if err != nil {
+		h.cut = true
 		return err
 	}
 	h.cli = s
@@ -123,11 +123,12 @@ func (h *hold) open(ctx context.Context) error {
 func (h *hold) whyRefused(ctx context.Context, refusal error) error {
 	o := &h.order
 	groups, known, err := h.backend.cli.Groups(ctx, h.dir, o.User)
-	h.backend.leave(ctx, h.dir)
-	switch {
-	case err != nil:
+	if err != nil {
+		h.cut = true
 		return err
-	case !known:
+	}
+	h.backend.leave(ctx, h.dir)
+	if !known {
 		return &importer.Error{Reason: fmt.Sprintf("There is no user %q in OMERO.", o.User), Err: refusal}
 	}
 	if !slices.Contains(groups, o.Group) {
@@ -152,10 +153,13 @@ func (h *hold) close(ctx context.Context) {
 	case h.cli != nil:
 		err = h.cli.Close(ctx)
 	}
+	if h.cut {
+		h.backend.leave(ctx, h.dir)
+	}
 	if err != nil {
 		h.backend.log.WarnContext(ctx, "an OMERO session stays until it is idle", slog.String("order", h.order.UUID), slog.Any("error", err))
 	}
-	h.cli, h.web = nil, nil
+	h.cli, h.web, h.cut = nil, nil, false
 }
 
 // try does something over OMERO.web, or by the command line where that does not do. What

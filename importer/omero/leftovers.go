@@ -80,6 +80,9 @@ func (b *Backend) logout(ctx context.Context, path string) {
 // leave ends the session that the command line keeps in dir, where it was cut off. What
 // cannot be ended now ends by itself when it is idle.
 func (b *Backend) leave(ctx context.Context, dir string) {
+	if kept, err := os.ReadDir(dir); err == nil && len(kept) == 0 {
+		return
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTime)
 	defer cancel()
 	if err := b.cli.Logout(ctx, dir); err != nil && !errors.Is(err, model.ErrSessionGone) {

@@ -68,18 +68,22 @@ func TestPrepare_ServerInTrouble(t *testing.T) {
 // account or of a user.
 func TestInterrupted_endsItsSession(t *testing.T) {
 	t.Parallel()
+	address := func(ctx context.Context, r *rig, b *omero.Backend) error {
+		_, err := b.Address(ctx, r.order().User)
+		return err
+	}
 	for name, tc := range map[string]struct {
 		command string // is cut off
 		first   string // what it does before
 		ask     func(ctx context.Context, r *rig, b *omero.Backend) error
 	}{
-		"ping": {"logout", "true", func(ctx context.Context, _ *rig, b *omero.Backend) error { return b.Ping(ctx) }},
-		"mail": {"login", `$omero "$@"`, func(ctx context.Context, r *rig, b *omero.Backend) error {
-			_, err := b.Address(ctx, r.order().User)
-			return err
-		}},
+		"ping, at its end": {"logout", "true", func(ctx context.Context, _ *rig, b *omero.Backend) error { return b.Ping(ctx) }},
+		"mail":             {"login", `$omero "$@"`, address},
+		"mail, logged in":  {"hql", "true", address},
 		"an order": {"login", `$omero "$@"`, func(ctx context.Context, r *rig, b *omero.Backend) error {
-			_, err := b.Prepare(ctx, r.order())
+			o := r.order()
+			_, err := b.Prepare(ctx, o)
+			b.Done(context.WithoutCancel(ctx), o.UUID)
 			return err
 		}},
 	} {

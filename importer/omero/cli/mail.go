@@ -12,7 +12,7 @@ func (c *CLI) Mail(ctx context.Context, dir, user string) (address string, err e
 	if err != nil {
 		return "", err
 	}
-	defer func() { err = errors.Join(err, c.Logout(context.WithoutCancel(ctx), dir)) }()
+	defer func() { err = errors.Join(err, c.Logout(ctx, dir)) }()
 	rows, err := s.query(ctx, "looking for the user's mail address", "select e.email from Experimenter e where e.omeName="+literal(user), 1)
 	if err != nil || len(rows) == 0 || rows[0][0] == null {
 		return "", err

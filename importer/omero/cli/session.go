@@ -122,7 +122,7 @@ func (c *CLI) open(ctx context.Context, dir string) (*Session, error) {
 	key, err := storedKey(filepath.Join(dir, url.PathEscape(c.config.Host)))
 	if err != nil {
 		err = fmt.Errorf("looking for the importer's own session: %w", err)
-		return nil, errors.Join(err, c.Logout(context.WithoutCancel(ctx), dir))
+		return nil, errors.Join(err, c.Logout(ctx, dir))
 	}
 	return &Session{cli: c, dir: dir, key: key}, nil
 }
@@ -140,7 +140,7 @@ func (c *CLI) Repositories(ctx context.Context, dir string) ([]model.Repository,
 	for _, row := range rows {
 		found = append(found, model.Repository{Path: filepath.Join(row[0], row[1]), UUID: row[2]})
 	}
-	return found, errors.Join(err, c.Logout(context.WithoutCancel(ctx), dir))
+	return found, errors.Join(err, c.Logout(ctx, dir))
 }
 
 // Logout ends the sessions that the command line keeps in dir.
