@@ -42,8 +42,9 @@ func (g grip) err() error {
 const (
 	inOneOrder = ` ORDER BY uuid`
 
-	// isHeld is of an order o and a run n.
-	isHeld = `o.uuid = n.uuid AND o.run = n.run AND o.agent = n.agent AND ` + isRunning
+	// isHeld is of an order o and a run n. What the planner could merge by, as it could by
+	// o.uuid = n.uuid, would have it read all orders by their uuids while these are few.
+	isHeld = `o.uuid = ANY (ARRAY[n.uuid]) AND o.run = n.run AND o.agent = n.agent AND ` + isRunning
 
 	// isRunning is of an order o that is looked up by its uuid. The planner takes the index
 	// of those that run for shorter than it is, and would read all of it for each of them.
@@ -57,7 +58,7 @@ const (
                (SELECT c.id FROM public.imports_preprocessing c WHERE c.id = p.preprocessing_id FOR KEY SHARE SKIP LOCKED)
         FROM public.imports p WHERE p.id = o.import_id) IS NOT FALSE`
 
-	canBeWritten = `o.uuid = ANY ($1) AND ` + isHeld + ` AND ` + isFree
+	canBeWritten = isHeld + ` AND ` + isFree
 )
 
 // stillHeld is which of the runs hold their orders.
@@ -120,7 +121,7 @@ const dateRows = `UPDATE public.imports SET "timestamp" = clock_timestamp() WHER
 // them gather: a worker goes on meanwhile.
 const (
 	maxBegun          = 100
-	restBetweenBegins = 4 * time.Millisecond
+	restBetweenBegins = 6 * time.Millisecond
 )
 
 // Begin notes that a worker has begun with an order, and writes the stage the first

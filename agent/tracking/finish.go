@@ -60,7 +60,7 @@ const heldBack = `EXISTS (SELECT FROM importer.inbox WHERE held AND parked)`
 // of them gather: nobody waits for an order's end to be written but its client.
 const (
 	maxEnds         = 200
-	restBetweenEnds = 10 * time.Millisecond
+	restBetweenEnds = 25 * time.Millisecond
 )
 
 // Finish ends an attempt: its stage, the order's state, its files and the due
