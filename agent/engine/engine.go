@@ -67,6 +67,7 @@ type Engine struct {
 	converting chan struct{} // has room for one more converter
 	aside      chan struct{} // has room for one more order that is converted
 	returns    returns
+	crew       crew
 
 	turned atomic.Int64 // when the dispatcher came round last, in nanoseconds since began; 0 while there is none
 	began  time.Time
@@ -84,6 +85,7 @@ func New(c Config, store *tracking.Store, share *importer.Share, backend Backend
 	return &Engine{
 		config: c, store: store, share: share, backend: backend, orderLog: orderLog, log: log, began: time.Now(),
 		abort: make(chan struct{}), converting: make(chan struct{}, c.Conversions.Workers), aside: make(chan struct{}, asideFactor*c.Conversions.Workers),
+		crew: newCrew(),
 	}
 }
 
@@ -101,6 +103,7 @@ var errLockLost = errors.New("the agent's lock is lost")
 // finish within the shutdown timeout. A broken database connection does not
 // end it.
 func (e *Engine) Run(ctx context.Context) error {
+	defer e.crew.dismiss()
 	var tidying sync.WaitGroup
 	defer tidying.Wait()
 	tidying.Go(func() { e.tidy(ctx) })
@@ -143,7 +146,9 @@ func (e *Engine) session(ctx context.Context) error {
 	}
 	d.start = func(w *tracking.Work) {
 		jobCtx, remove := d.running.add(jobs, w.Job)
-		workers.Go(func() {
+		workers.Add(1)
+		e.crew.do(func() {
+			defer workers.Done()
 			defer d.signal()
 			defer remove()
 			leave := d.slots.enter(jobCtx)

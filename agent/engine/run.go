@@ -190,7 +190,7 @@ func (r *run) begin(ctx context.Context) {
 		}
 	}
 	if r.work.Crashes < maxCrashes {
-		r.unread = guarded(ctx, r.engine.log.With(slog.String("order", r.work.Job.UUID)), r.engine.timedIn(StepList, r.list))
+		r.unread = guarded(ctx, r.engine.log, r.engine.timedIn(StepList, r.list), slog.String("order", r.work.Job.UUID))
 	}
 	if r.begun == nil {
 		r.beginBeside(ctx)
@@ -200,15 +200,16 @@ func (r *run) begin(ctx context.Context) {
 // beginBeside notes that a worker has begun with the order, while it does.
 func (r *run) beginBeside(ctx context.Context) {
 	done := make(chan error, 1)
-	go func() { done <- r.engine.store.Begin(ctx, r.work) }()
+	r.engine.crew.do(func() { done <- r.engine.store.Begin(ctx, r.work) })
 	r.begun = sync.OnceValue(func() error { return unsaved(<-done) })
 }
 
 // guarded does a step. A panic there is a fault of this order alone.
-func guarded(ctx context.Context, log *slog.Logger, step func(context.Context) error) (err error) {
+func guarded(ctx context.Context, log *slog.Logger, step func(context.Context) error, attrs ...slog.Attr) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			log.ErrorContext(ctx, "a step crashed", slog.Any("panic", p), slog.String("stack", string(debug.Stack())))
+			attrs = append(attrs, slog.Any("panic", p), slog.String("stack", string(debug.Stack())))
+			log.LogAttrs(ctx, slog.LevelError, "a step crashed", attrs...)
 			err = fmt.Errorf("a step crashed: %v", p)
 		}
 	}()
