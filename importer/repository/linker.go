@@ -5,116 +5,95 @@ import (
 	"fmt"
 	"os"
 	"path"
-	"path/filepath"
-	"strings"
-	"sync/atomic"
+
+	"golang.org/x/sys/unix"
 )
 
-// linker makes the links of one import. The folder of their day stays open for the next
-// import, and one that several links follow each other into for those.
+// linker makes the links of one import. A folder that several links follow each other into
+// stays open for these.
 type linker struct {
 	dir    *os.Root
-	idle   *atomic.Pointer[os.Root] // the folder of a day that nobody works in
-	day    *os.Root                 // the folder of the last link's day
-	folder string                   // of the last link, in that
-	open   *os.Root                 // that folder, once it has a link
+	fd     int    // of dir
+	folder string // of the last link
+	open   int    // that folder, where there is one
 }
 
-// close ends with the last link's day.
+// close ends with the last link's folder. Nothing was written through its descriptor.
 func (l *linker) close() {
-	l.leave()
-	if l.day != nil {
-		shut(l.idle.Swap(l.day))
-		l.day = nil
+	if l.folder != "" {
+		_ = unix.Close(l.open)
+		l.folder = ""
 	}
 }
 
-// leave ends with the last link's folder.
-func (l *linker) leave() {
-	shut(l.open)
-	l.folder, l.open = "", nil
-}
-
-// shut closes a folder. Nothing was written.
-func shut(open *os.Root) {
-	if open != nil {
-		_ = open.Close()
-	}
-}
-
-// enter opens the folder of a day, and makes it when it is absent. One that stayed open
-// may have been moved or deleted since.
-func (l *linker) enter(day string) (err error) {
-	at := filepath.Join(l.dir.Name(), day)
-	if l.day != nil && l.day.Name() == at {
+// enter opens a link's folder, and makes it when it is absent.
+func (l *linker) enter(folder string) error {
+	if folder == l.folder {
 		return nil
 	}
 	l.close()
-	if last := l.idle.Swap(nil); last != nil {
-		then, gone := last.Stat(".")
-		if now, err := l.dir.Stat(day); last.Name() == at && err == nil && gone == nil && os.SameFile(now, then) {
-			l.day = last
-			return nil
-		}
-		shut(last)
+	open, err := l.make(folder)
+	if err != nil { // as where it is the first of its day, or the kernel is an old one
+		open, err = l.makeAll(folder)
 	}
-	if err := l.dir.MkdirAll(day, 0o755); err != nil {
-		return err
+	if err == nil {
+		l.folder, l.open = folder, open
 	}
-	l.day, err = l.dir.OpenRoot(day)
 	return err
 }
 
-// cutDay splits a link's name after the folder of its day: user, month and day.
-func cutDay(name string) (day, rest string) {
-	at := 0
-	for range 3 {
-		at += strings.IndexByte(name[at:], '/') + 1
+// openFlags are for a folder that is only gone through.
+const openFlags = unix.O_PATH | unix.O_DIRECTORY | unix.O_CLOEXEC
+
+// make makes and opens a folder whose parent is there, as most are: by few calls. No link
+// leads out of the repository.
+func (l *linker) make(folder string) (fd int, err error) {
+	parent, err := unix.Openat2(l.fd, path.Dir(folder), &unix.OpenHow{Flags: openFlags, Resolve: unix.RESOLVE_BENEATH})
+	if err != nil {
+		return -1, err
 	}
-	return name[:max(at-1, 0)], name[at:]
+	defer func() { _ = unix.Close(parent) }()
+	if err := unix.Mkdirat(parent, path.Base(folder), 0o755); err != nil && !errors.Is(err, unix.EEXIST) {
+		return -1, err
+	}
+	return unix.Openat(parent, path.Base(folder), openFlags|unix.O_NOFOLLOW, 0)
+}
+
+// makeAll makes and opens a folder with those above it, or says why that cannot be.
+func (l *linker) makeAll(folder string) (fd int, err error) {
+	if err := l.dir.MkdirAll(folder, 0o755); err != nil {
+		return -1, err
+	}
+	f, err := l.dir.Open(folder)
+	if err != nil {
+		return -1, err
+	}
+	defer func() { _ = f.Close() }()
+	return unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0)
 }
 
 // link makes a symlink to source or, where there is one, to its copy, complete or not at
 // all. One that leads to either is left alone, and one that leads nowhere is replaced.
 func (l *linker) link(name, source, copied string) error {
-	day, rest := cutDay(name)
-	if err := l.enter(day); err != nil {
-		return fmt.Errorf("opening the folder of the day of %s: %w", name, err)
+	if err := l.enter(path.Dir(name)); err != nil {
+		return fmt.Errorf("opening the folder of %s: %w", name, err)
 	}
-	dir, base := l.day, rest
-	switch folder := path.Dir(rest); {
-	case folder != l.folder:
-		l.leave()
-		if err := dir.MkdirAll(folder, 0o755); err != nil {
-			return fmt.Errorf("making the folder of %s: %w", name, err)
-		}
-		l.folder = folder
-	default:
-		if l.open == nil {
-			open, err := dir.OpenRoot(folder)
-			if err != nil {
-				return fmt.Errorf("opening the folder of %s: %w", name, err)
-			}
-			l.open = open
-		}
-		dir, base = l.open, path.Base(name)
-	}
-	target := source
+	base, target := path.Base(name), source
 	if copied != "" {
 		if _, err := os.Lstat(copied); err == nil {
 			target = copied
 		}
 	}
-	err := dir.Symlink(target, base)
+	err := l.symlink(target, base)
 	if errors.Is(err, os.ErrExist) {
-		there, rerr := dir.Readlink(base)
+		there, rerr := l.readlink(base)
 		if rerr == nil && (there == source || there == copied) {
 			return nil
 		}
 		if _, gone := os.Stat(there); rerr == nil && errors.Is(gone, os.ErrNotExist) {
 			// To a copy that an earlier conversion left, and that nobody can read any more.
-			if err = dir.Remove(base); err == nil {
-				err = dir.Symlink(target, base)
+			if err = again(func() error { return unix.Unlinkat(l.open, base, 0) }); err == nil {
+				err = l.symlink(target, base)
 			}
 		}
 	}
@@ -122,4 +101,27 @@ func (l *linker) link(name, source, copied string) error {
 		return fmt.Errorf("linking %s: %w", name, err)
 	}
 	return nil
+}
+
+func (l *linker) symlink(target, base string) error {
+	return again(func() error { return unix.Symlinkat(target, l.open, base) })
+}
+
+func (l *linker) readlink(base string) (string, error) {
+	target := make([]byte, unix.PathMax)
+	var n int
+	err := again(func() (err error) {
+		n, err = unix.Readlinkat(l.open, base, target)
+		return err
+	})
+	return string(target[:max(n, 0)]), err
+}
+
+// again repeats a system call that a signal interrupted.
+func again(call func() error) error {
+	for {
+		if err := call(); !errors.Is(err, unix.EINTR) {
+			return err
+		}
+	}
 }

@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"biomero-importer/importer"
@@ -26,7 +25,7 @@ type Config struct {
 // Repository imports by linking. Its methods may be called concurrently.
 type Repository struct {
 	dir     *os.Root
-	idle    atomic.Pointer[os.Root] // see linker
+	at      *os.File // dir once more, for its descriptor
 	share   *importer.Share
 	catalog Catalog
 	now     func() time.Time
@@ -48,13 +47,16 @@ func Open(c Config, share *importer.Share, catalog Catalog, now func() time.Time
 	if err != nil {
 		return nil, fmt.Errorf("opening the repository %s: %w", c.Dir, err)
 	}
-	return &Repository{dir: dir, share: share, catalog: catalog, now: now, tag: strings.ToLower(rand.Text()[:6]), users: map[string]int64{}}, nil
+	at, err := dir.Open(".")
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("opening the repository %s: %w", c.Dir, err), dir.Close())
+	}
+	return &Repository{dir: dir, at: at, share: share, catalog: catalog, now: now, tag: strings.ToLower(rand.Text()[:6]), users: map[string]int64{}}, nil
 }
 
 // Close releases the repository's folder.
 func (r *Repository) Close() error {
-	shut(r.idle.Swap(nil))
-	return r.dir.Close()
+	return errors.Join(r.at.Close(), r.dir.Close())
 }
 
 // Container finds a container by name, or makes it.
@@ -100,7 +102,7 @@ func (r *Repository) Import(ctx context.Context, req importer.Request) ([]import
 	if err != nil {
 		return nil, err
 	}
-	linker := linker{dir: r.dir, idle: &r.idle}
+	linker := linker{dir: r.dir, fd: int(r.at.Fd())}
 	defer linker.close()
 	for _, fs := range filesets {
 		file := &req.Files[owner[fs.Source][0]]
