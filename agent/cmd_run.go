@@ -34,6 +34,7 @@ interrupted by a crash, is resumed at the next start.
 			if err != nil {
 				return err
 			}
+			keepRoom()
 			err = serve(c.Context(), settings, log, a.abort, nil)
 			if err != nil {
 				log.ErrorContext(c.Context(), "stopped by a fault", slog.Any("error", err))

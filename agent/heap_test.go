@@ -1,0 +1,42 @@
+package main
+
+import (
+	"runtime"
+	"runtime/debug"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestRoomPercent(t *testing.T) {
+	t.Parallel()
+	for live, want := range map[uint64]int{
+		0: 2000, 1 << 19: 1950, 4 << 20: 400, 5 << 20: 300, 10 << 20: 100, 11 << 20: 100, 20 << 20: 100, 1 << 30: 100,
+	} {
+		require.Equal(t, want, roomPercent(live), "%d bytes", live)
+	}
+}
+
+// What a collection leaves decides on the next.
+func TestKeepRoom_followsTheHeap(t *testing.T) {
+	t.Setenv("GOGC", "")
+	before := debug.SetGCPercent(100)
+	t.Cleanup(func() { debug.SetGCPercent(before) })
+	keepRoom()
+	set := func() int {
+		percent := debug.SetGCPercent(100)
+		debug.SetGCPercent(percent)
+		return percent
+	}
+	collected := func(want func(percent int) bool) {
+		require.Eventually(t, func() bool {
+			runtime.GC()
+			return want(set())
+		}, time.Minute, 10*time.Millisecond)
+	}
+	collected(func(percent int) bool { return percent > 100 })
+	large := make([]byte, 64<<20)
+	collected(func(percent int) bool { return percent == 100 })
+	runtime.KeepAlive(large)
+}
