@@ -7,15 +7,18 @@ import (
 	"runtime/metrics"
 )
 
-// leastHeap is how far the heap may grow before it is collected, in bytes. Many small
-// orders leave little that lives, and the collector alone would run again for every few
-// megabytes: a tenth of what the service does then. A heap of more than half of this is
-// collected as always, so that the memory of a large site is none the larger.
-const leastHeap = 20 << 20
+// smallHeap is of how many bytes a heap is left to grow to three times what lives of it,
+// instead of twice. Many small orders leave little that lives, and the collector would run
+// again for every few megabytes: a tenth of what the service does then. A heap of more than
+// half of this is collected as always, so that a large site takes no more memory.
+const smallHeap = 20 << 20
 
-// roomPercent is the collector's percentage for a heap of which so many bytes live.
+// roomPercent is the collector's percentage for a heap of which so many bytes live. It is
+// bounded because it holds for a while after that has grown.
 func roomPercent(live uint64) int {
-	return int(max(100, 100*(leastHeap-min(live, leastHeap))/max(live, 1<<20))) //nolint:gosec // at most 1900
+	const usual, most = 100, 200
+	room := smallHeap - int64(min(live, smallHeap)) //nolint:gosec // bounded on this line
+	return int(max(usual, min(most, usual*room/int64(max(live, 1))))) //nolint:gosec // a heap's size
 }
 
 // keepRoom sets the collector's percentage after each collection, unless somebody has set it.

@@ -12,7 +12,7 @@ import (
 func TestRoomPercent(t *testing.T) {
 	t.Parallel()
 	for live, want := range map[uint64]int{
-		0: 2000, 1 << 19: 1950, 4 << 20: 400, 5 << 20: 300, 10 << 20: 100, 11 << 20: 100, 20 << 20: 100, 1 << 30: 100,
+		0: 200, 1 << 20: 200, 20 << 20 / 3: 200, 8 << 20: 150, 10 << 20: 100, 11 << 20: 100, 20 << 20: 100, 1 << 30: 100,
 	} {
 		require.Equal(t, want, roomPercent(live), "%d bytes", live)
 	}

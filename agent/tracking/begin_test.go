@@ -36,10 +36,16 @@ func TestBegin_writesTheStageWhenAWorkerBeginsAndOnce(t *testing.T) {
 	require.Equal(t, []string{"Import Pending", "Import Started"}, f.stages(id))
 }
 
+// explained is what EXPLAIN says of a query.
+type explained struct {
+	Plan plan
+	Took float64 `json:"Execution Time"` //nolint:tagliatelle // PostgreSQL's
+}
+
 // keptPlan is the plan that the server keeps of a query, whatever its arguments, explained.
-func (f fixture) keptPlan(how string, query tracking.Asked) plan {
+func (f fixture) keptPlan(how string, query tracking.Asked) explained {
 	f.t.Helper()
-	var plans []struct{ Plan plan }
+	var plans []explained
 	require.NoError(f.t, f.Pool().AcquireFunc(f.t.Context(), func(conn *pgxpool.Conn) error {
 		_, err := conn.Exec(f.t.Context(), "PREPARE kept AS "+query.SQL)
 		if err != nil {
@@ -55,7 +61,7 @@ func (f fixture) keptPlan(how string, query tracking.Asked) plan {
 		_, dropped := conn.Exec(f.t.Context(), "DEALLOCATE kept")
 		return errors.Join(err, dropped)
 	}))
-	return plans[0].Plan
+	return plans[0]
 }
 
 // Nobody who writes of an order reads what else runs.
@@ -65,7 +71,7 @@ func TestBegin_looksAtItsOrderAlone(t *testing.T) {
 	f.exec(`INSERT INTO importer.orders (uuid, import_id, attempt, state, agent, run)
 		SELECT 'order ' || n, n, 1, 'running', $1, 1 FROM generate_series(1, 500) n`, agent)
 	for name, query := range tracking.Holding(tracking.Job{UUID: "order 7", Run: 1, Agent: agent}) {
-		f.keptPlan("ANALYZE", query).each(func(p plan) {
+		f.keptPlan("ANALYZE", query).Plan.each(func(p plan) {
 			require.Less(t, p.Removed*p.Loops, 100.0, "%s: %s %s", name, p.Type, p.Relation)
 		})
 	}
@@ -82,7 +88,7 @@ func TestBegin_looksUpItsOrderWhereThereWereFew(t *testing.T) {
 		f.exec(`INSERT INTO public.imports_preprocessing (container, input_file, output_folder) SELECT 'c', '{Files}', '/' FROM generate_series(1, $1::int)`, more)
 		f.exec(`VACUUM ANALYZE`)
 		for name, query := range tracking.Holding(tracking.Job{UUID: "order 7", Run: 1, Agent: agent}) {
-			f.keptPlan("COSTS", query).each(func(p plan) {
+			f.keptPlan("COSTS", query).Plan.each(func(p plan) {
 				if p.Type == "Index Scan" || p.Type == "Index Only Scan" || p.Type == "Seq Scan" {
 					require.NotEmpty(t, p.Cond, "%s, %d more: %s %s", name, more, p.Type, p.Relation)
 				}

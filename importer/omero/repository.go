@@ -6,8 +6,8 @@ import (
 	"biomero-importer/importer/omero/model"
 )
 
-// Repositories are the folders in which the server has repositories. Its errors are as
-// Ping's.
+// Repositories are the folders in which the server has repositories. Its errors
+// are as Address's.
 func (b *Backend) Repositories(ctx context.Context) (found []model.Repository, err error) {
 	err = b.ask(ctx, func(ctx context.Context, dir string) (err error) {
 		found, err = b.cli.Repositories(ctx, dir)
