@@ -50,18 +50,20 @@ func uuids(places []place) (list []string) {
 
 // An order has its place by when it ended, or else was asked for. What waits and was
 // taken up before has two, of which only the newer counts. Those that run are few, and
-// sorted when they are asked for.
+// sorted when they are asked for. Each part is in the order of its index, and so are all of
+// its last moment in it: to be sorted by uuid as well, all of a user's would be read where
+// the planner expects few.
 const (
 	orderAt    = `coalesce(o.ended_at, o.queued_at)`
 	orderPlace = `
 (SELECT o.uuid, ` + orderAt + ` AS at, %s AS again FROM importer.orders o
  WHERE o.%s AND o.state = '%s' AND ` + orderAt + ` <= $1 AND (` + orderAt + `, o.uuid) < ($1, $2)%s
- ORDER BY ` + orderAt + ` DESC, o.uuid DESC LIMIT $3)`
+ ORDER BY ` + orderAt + ` DESC FETCH FIRST ($3) ROWS WITH TIES)`
 	waitsAgain = `(SELECT 1 FROM importer.inbox i WHERE i.uuid = o.uuid LIMIT 1) IS NOT NULL` // for EXISTS all of the inbox may be hashed
 	inboxPlace = `
 (SELECT i.uuid, i.placed_at AS at, (SELECT 1 FROM importer.inbox j WHERE j.uuid = i.uuid AND (j.placed_at, j.id) > (i.placed_at, i.id) LIMIT 1) IS NOT NULL AS again
  FROM importer.inbox i WHERE i.%s AND i.placed_at <= $1 AND (i.placed_at, i.uuid) < ($1, $2)
- ORDER BY i.placed_at DESC, i.uuid DESC LIMIT $3)`
+ ORDER BY i.placed_at DESC FETCH FIRST ($3) ROWS WITH TIES)`
 )
 
 // clockSlack is more than there is between when an order ended and the date of its last row.
