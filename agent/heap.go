@@ -17,7 +17,7 @@ const smallHeap = 20 << 20
 // bounded because it holds for a while after that has grown.
 func roomPercent(live uint64) int {
 	const usual, most = 100, 200
-	room := smallHeap - int64(min(live, smallHeap)) //nolint:gosec // bounded on this line
+	room := smallHeap - int64(min(live, smallHeap))
 	return int(max(usual, min(most, usual*room/int64(max(live, 1))))) //nolint:gosec // a heap's size
 }
 

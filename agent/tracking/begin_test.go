@@ -3,6 +3,7 @@ package tracking_test
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -50,15 +51,16 @@ func (f fixture) keptPlan(how string, query tracking.Asked) explained {
 		if err != nil {
 			return err
 		}
-		var args string
-		for i := range query.Args {
-			args += fmt.Sprint(", $", i+1)
+		args := make([]string, len(query.Args))
+		for i := range args {
+			args[i] = fmt.Sprint("$", i+1)
 		}
-		if args != "" {
-			args = "(" + args[2:] + ")"
+		list := ""
+		if len(args) > 0 {
+			list = "(" + strings.Join(args, ", ") + ")"
 		}
 		// A statement without parameters of its own: PostgreSQL has none within EXECUTE.
-		err = conn.QueryRow(f.t.Context(), "EXPLAIN ("+how+", FORMAT JSON) EXECUTE kept "+args,
+		err = conn.QueryRow(f.t.Context(), "EXPLAIN ("+how+", FORMAT JSON) EXECUTE kept "+list,
 			append([]any{pgx.QueryExecModeSimpleProtocol}, query.Args...)...).Scan(&plans)
 		_, dropped := conn.Exec(f.t.Context(), "DEALLOCATE kept")
 		return errors.Join(err, dropped)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -13,9 +14,9 @@ import (
 // stays open for these.
 type linker struct {
 	dir    *os.Root
-	fd     int    // of dir
-	folder string // of the last link
-	open   int    // that folder, where there is one
+	at     syscall.RawConn // dir once more, for its descriptor
+	folder string          // of the last link
+	open   int             // that folder, where there is one
 }
 
 // close ends with the last link's folder. Nothing was written through its descriptor.
@@ -48,8 +49,11 @@ const openFlags = unix.O_PATH | unix.O_DIRECTORY | unix.O_CLOEXEC
 // make makes and opens a folder whose parent is there, as most are: by few calls. No link
 // leads out of the repository.
 func (l *linker) make(folder string) (fd int, err error) {
-	parent, err := unix.Openat2(l.fd, path.Dir(folder), &unix.OpenHow{Flags: openFlags, Resolve: unix.RESOLVE_BENEATH})
-	if err != nil {
+	var parent int
+	gone := l.at.Control(func(at uintptr) { // it is not closed meanwhile
+		parent, err = unix.Openat2(int(at), path.Dir(folder), &unix.OpenHow{Flags: openFlags, Resolve: unix.RESOLVE_BENEATH})
+	})
+	if err = errors.Join(gone, err); err != nil {
 		return -1, err
 	}
 	defer func() { _ = unix.Close(parent) }()

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"biomero-importer/importer"
@@ -25,7 +26,8 @@ type Config struct {
 // Repository imports by linking. Its methods may be called concurrently.
 type Repository struct {
 	dir     *os.Root
-	at      *os.File // dir once more, for its descriptor
+	opened  *os.File        // dir once more
+	at      syscall.RawConn // its descriptor
 	share   *importer.Share
 	catalog Catalog
 	now     func() time.Time
@@ -47,16 +49,20 @@ func Open(c Config, share *importer.Share, catalog Catalog, now func() time.Time
 	if err != nil {
 		return nil, fmt.Errorf("opening the repository %s: %w", c.Dir, err)
 	}
-	at, err := dir.Open(".")
+	opened, err := dir.Open(".")
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("opening the repository %s: %w", c.Dir, err), dir.Close())
 	}
-	return &Repository{dir: dir, at: at, share: share, catalog: catalog, now: now, tag: strings.ToLower(rand.Text()[:6]), users: map[string]int64{}}, nil
+	at, err := opened.SyscallConn()
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("opening the repository %s: %w", c.Dir, err), opened.Close(), dir.Close())
+	}
+	return &Repository{dir: dir, opened: opened, at: at, share: share, catalog: catalog, now: now, tag: strings.ToLower(rand.Text()[:6]), users: map[string]int64{}}, nil
 }
 
 // Close releases the repository's folder.
 func (r *Repository) Close() error {
-	return errors.Join(r.at.Close(), r.dir.Close())
+	return errors.Join(r.opened.Close(), r.dir.Close())
 }
 
 // Container finds a container by name, or makes it.
@@ -102,7 +108,7 @@ func (r *Repository) Import(ctx context.Context, req importer.Request) ([]import
 	if err != nil {
 		return nil, err
 	}
-	linker := linker{dir: r.dir, fd: int(r.at.Fd())}
+	linker := linker{dir: r.dir, at: r.at}
 	defer linker.close()
 	for _, fs := range filesets {
 		file := &req.Files[owner[fs.Source][0]]
