@@ -35,15 +35,17 @@ func (g grip) err() error {
 	}
 }
 
-// What writes of runs writes to the orders o of n, a relation of runs with the uuids $1,
-// that these still hold. Orders are written to by their uuids, whether the planner comes to
-// them from n or along the index: two transactions that wait for each other would wait for
-// ever.
+// What writes of runs writes to the orders o of n, a relation of runs, that these still
+// hold: in the order of n, which is that of their uuids, since it looks each up from there.
+// Two transactions that wait for each other would wait for ever.
 const (
 	inOneOrder = ` ORDER BY uuid`
 
-	// isHeld is of an order o and a run n. What the planner could merge by, as it could by
-	// o.uuid = n.uuid, would have it read all orders by their uuids while these are few.
+	// isHeld is of an order o and a run n. By an array of one uuid an order can only be
+	// looked up. o.uuid = n.uuid would make the order of the index on uuids useful: while
+	// there are few orders, the planner goes through all of it instead, for each run, and
+	// that plan is kept while they become many. So no statement of what is done with orders
+	// joins a table by equality: it is this, a LATERAL query with LIMIT, or a sublink.
 	isHeld = `o.uuid = ANY (ARRAY[n.uuid]) AND o.run = n.run AND o.agent = n.agent AND ` + isRunning
 
 	// isRunning is of an order o that is looked up by its uuid. The planner takes the index
@@ -113,9 +115,9 @@ SELECT nth FROM begun`
 // dateRows dates the rows that clients left without a date: these sort before every
 // stage of their order. Those that wait keep their place; one that its client still
 // changes is left for the order's end.
-const dateRows = `UPDATE public.imports SET "timestamp" = clock_timestamp() WHERE id IN (
+const dateRows = `UPDATE public.imports SET "timestamp" = clock_timestamp() WHERE id = ANY (ARRAY (
     SELECT id FROM public.imports p WHERE uuid = ANY ($1) AND "timestamp" IS NULL
-      AND NOT EXISTS (SELECT FROM importer.inbox i WHERE i.uuid = p.uuid AND i.import_id = p.id) FOR UPDATE SKIP LOCKED)`
+      AND (SELECT 1 FROM importer.inbox i WHERE i.uuid = p.uuid AND i.import_id = p.id LIMIT 1) IS NULL FOR UPDATE SKIP LOCKED))`
 
 // maxBegun bounds the orders that one transaction begins. Between two of these more of
 // them gather: a worker goes on meanwhile.

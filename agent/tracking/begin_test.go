@@ -47,6 +47,11 @@ func (f fixture) keptPlan(how string, query tracking.Asked) explained {
 	f.t.Helper()
 	var plans []explained
 	require.NoError(f.t, f.Pool().AcquireFunc(f.t.Context(), func(conn *pgxpool.Conn) error {
+		var mode string
+		if err := conn.QueryRow(f.t.Context(), "SHOW plan_cache_mode").Scan(&mode); err != nil {
+			return err
+		}
+		require.Equal(f.t, "force_generic_plan", mode)
 		_, err := conn.Exec(f.t.Context(), "PREPARE kept AS "+query.SQL)
 		if err != nil {
 			return err
@@ -101,27 +106,39 @@ func TestBegin_looksUpItsOrderWhereThereWereFew(t *testing.T) {
 	}
 }
 
-// Who waited for the order while somebody else ended it has lost it, and nobody locks a row.
+// Who waited for the order while somebody else took it has lost it, and nobody locks a row.
 func TestBegin_afterWhomItWaitedFor(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t)
-	f.insert(`["/data/a.tif"]`)
-	f.insert(`["/data/b.tif"]`)
-	works := f.takeOnly(agent)
-	rescue, err := f.Pool().Begin(t.Context())
-	require.NoError(t, err)
-	defer func() { _ = rescue.Rollback(t.Context()) }()
-	_, err = rescue.Exec(t.Context(), `UPDATE importer.orders SET state = 'queued', due_at = clock_timestamp()`)
-	require.NoError(t, err)
-	began, ended := make(chan error, 1), make(chan error, 1)
-	go func() { began <- f.Begin(t.Context(), works[0]) }()
-	go func() { ended <- f.end(tracking.End{Job: works[1].Job, Stage: order.Completed}) }()
-	require.Eventually(t, func() bool {
-		return f.column(`SELECT count(*)::text FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`)[0] == "2"
-	}, time.Minute, 10*time.Millisecond)
-	require.NoError(t, rescue.Commit(t.Context()))
-	require.ErrorIs(t, <-began, tracking.ErrNotMine)
-	require.ErrorIs(t, <-ended, tracking.ErrNotMine)
+	for name, tc := range map[string]struct {
+		sql  string
+		want error
+	}{
+		"who rescued it":     {`UPDATE importer.orders SET state = 'queued', due_at = clock_timestamp()`, tracking.ErrNotMine},
+		"who only locked it": {`SELECT FROM importer.orders FOR UPDATE`, nil},
+		"who wrote of it":    {`UPDATE importer.orders SET mark = 'a session'`, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t)
+			f.insert(`["/data/a.tif"]`)
+			f.insert(`["/data/b.tif"]`)
+			works := f.takeOnly(agent)
+			other, err := f.Pool().Begin(t.Context())
+			require.NoError(t, err)
+			defer func() { _ = other.Rollback(t.Context()) }()
+			_, err = other.Exec(t.Context(), tc.sql)
+			require.NoError(t, err)
+			began, ended := make(chan error, 1), make(chan error, 1)
+			go func() { began <- f.Begin(t.Context(), works[0]) }()
+			go func() { ended <- f.end(tracking.End{Job: works[1].Job, Stage: order.Completed}) }()
+			require.Eventually(t, func() bool {
+				return f.column(`SELECT count(*)::text FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`)[0] == "2"
+			}, time.Minute, 10*time.Millisecond)
+			require.NoError(t, other.Commit(t.Context()))
+			require.ErrorIs(t, <-began, tc.want)
+			require.ErrorIs(t, <-ended, tc.want)
+		})
+	}
 }
 
 func TestBegin_ofAnOrderThatIsSomebodyElses(t *testing.T) {

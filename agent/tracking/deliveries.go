@@ -23,8 +23,8 @@ WITH ended AS MATERIALIZED (
            left(coalesce(p.destination_type, ''), 20) AS destination_type, left(coalesce(p.destination_id, ''), 40) AS destination_id,
            left(o.reason, 2000) AS reason, c.imported, c.failed, o.queued_at, o.started_at, o.ended_at
     FROM unnest($1::text[], $2::bigint[]) AS n (uuid, run)
-    JOIN importer.orders o ON o.uuid = n.uuid AND o.run = n.run AND o.state IN ('completed', 'failed')
-    LEFT JOIN public.imports p ON p.id = o.import_id AND p.uuid = o.uuid
+    JOIN importer.orders o ON o.uuid = ANY (ARRAY[n.uuid]) AND o.run = n.run AND o.state IN ('completed', 'failed')
+    LEFT JOIN LATERAL (SELECT * FROM public.imports p WHERE p.id = o.import_id AND p.uuid = o.uuid LIMIT 1) p ON true
     CROSS JOIN LATERAL (SELECT count(*) FILTER (WHERE f.state = 'imported') AS imported, count(*) FILTER (WHERE f.state = 'failed') AS failed
                         FROM importer.files f WHERE f.order_uuid = o.uuid) c
     WHERE EXISTS (SELECT FROM importer.notify_targets)
@@ -123,7 +123,7 @@ const deliveryColumns = `d.id, d.target, d.uuid, d.attempt, d.stage, d.group_nam
 // The rest of claimOne and claimLot.
 const claimed = `
 UPDATE importer.deliveries d SET tries = d.tries + 1, due_at = now() + $2::interval, message = lot.message
-FROM lot WHERE d.id = lot.id RETURNING ` + deliveryColumns
+FROM lot WHERE d.id = ANY (ARRAY[lot.id]) RETURNING ` + deliveryColumns
 
 // claimOne claims what has been due the longest.
 const claimOne = `
@@ -139,7 +139,7 @@ WITH first AS MATERIALIZED (
     SELECT id, user_name, message FROM importer.deliveries WHERE target = $1 AND state = 'due' AND due_at <= now() ORDER BY due_at LIMIT 1
 ), lot AS MATERIALIZED (
     SELECT d.id, coalesce(first.message, first.id) AS message
-    FROM first JOIN importer.deliveries d ON d.target = $1 AND d.state = 'due' AND d.user_name = first.user_name
+    FROM first JOIN importer.deliveries d ON d.target = $1 AND d.state = 'due' AND d.user_name = (SELECT user_name FROM first)
         AND d.message IS NOT DISTINCT FROM first.message
     ORDER BY d.ended_at LIMIT $3 FOR UPDATE OF d
 )` + claimed

@@ -46,9 +46,9 @@ SELECT nth FROM ended`
 const unpark = `
 WITH freed AS (
     UPDATE importer.inbox i SET parked = false, held = false
-    WHERE parked AND uuid = ANY ($1) AND (EXISTS (
-        SELECT FROM unnest($1::text[], $2::bigint[]) AS n (uuid, run) JOIN importer.orders o ON o.uuid = n.uuid AND o.run = n.run
-        WHERE n.uuid = i.uuid AND o.state IN ('completed', 'failed'))) IS TRUE
+    WHERE parked AND uuid = ANY ($1) AND (
+        SELECT 1 FROM unnest($1::text[], $2::bigint[]) AS n (uuid, run) JOIN importer.orders o ON o.run = n.run
+        WHERE n.uuid = i.uuid AND o.uuid = i.uuid AND o.state IN ('completed', 'failed') LIMIT 1) IS NOT NULL
     RETURNING 1
 )
 SELECT pg_notify('importer_orders', '') WHERE EXISTS (SELECT FROM freed) OR ` + heldBack

@@ -20,7 +20,7 @@ WITH RECURSIVE waits AS (
 ), next AS MATERIALIZED (
     SELECT w.destination, row.id, row.group_name, row.user_name
     FROM waits w
-    LEFT JOIN importer.held_turns t ON t.destination = w.destination
+    LEFT JOIN LATERAL (SELECT * FROM importer.held_turns t WHERE t.destination = w.destination LIMIT 1) t ON true
     CROSS JOIN LATERAL (
         SELECT s.rank FROM importer.inbox s WHERE s.held AND s.parked AND s.destination = w.destination AND ` + isOpen + `
         ORDER BY s.destination, s.rank, s.group_name, s.user_name, s.id LIMIT 1) first
@@ -42,11 +42,11 @@ WITH RECURSIVE waits AS (
     INSERT INTO importer.held_turns AS t SELECT destination, group_name, user_name FROM next
     ON CONFLICT (destination) DO UPDATE SET group_name = excluded.group_name, user_name = excluded.user_name
 )
-UPDATE importer.inbox SET parked = false FROM next WHERE inbox.id = next.id`
+UPDATE importer.inbox SET parked = false FROM next WHERE inbox.id = ANY (ARRAY[next.id])`
 
 // releaseAll is for an agent without a limit. What another one holds back is held anew.
-const releaseAll = `UPDATE importer.inbox SET parked = false, held = false WHERE id IN (
-    SELECT id FROM importer.inbox WHERE held AND parked AND $1::int = 0 LIMIT 10000)`
+const releaseAll = `UPDATE importer.inbox SET parked = false, held = false WHERE id = ANY (ARRAY (
+    SELECT id FROM importer.inbox WHERE held AND parked AND $1::int = 0 LIMIT 10000))`
 
 // Release gives what is held back for a destination its turn where fewer orders are
 // carried out than are allowed, or there is no limit any more. It may have to be asked

@@ -88,8 +88,8 @@ func (s *Store) GiveBack(ctx context.Context, agents []string) error {
 	if len(agents) == 0 {
 		return nil
 	}
-	_, err := s.pool.Exec(ctx, `UPDATE importer.orders SET state = 'queued', due_at = clock_timestamp() WHERE uuid IN (
-		SELECT uuid FROM importer.orders WHERE state = 'running' AND agent = ANY ($1) ORDER BY uuid FOR UPDATE)`, agents)
+	_, err := s.pool.Exec(ctx, `UPDATE importer.orders SET state = 'queued', due_at = clock_timestamp() WHERE uuid = ANY (ARRAY (
+		SELECT uuid FROM importer.orders WHERE state = 'running' AND agent = ANY ($1) ORDER BY uuid || '' FOR UPDATE))`, agents)
 	if err != nil {
 		return fmt.Errorf("giving back orders of %d agents that stopped: %w", len(agents), err)
 	}
@@ -114,12 +114,11 @@ func (s *Store) Hasten(ctx context.Context, longest time.Duration) error {
 func (s *Store) Rescue(ctx context.Context, agents, living []string) (int, error) {
 	rows, err := s.pool.Query(ctx, `
 		WITH orphans AS (
-			SELECT uuid FROM importer.orders WHERE state = 'running' AND agent = ANY ($2) AND `+lockFree+`
-			ORDER BY uuid FOR UPDATE SKIP LOCKED
+			SELECT uuid FROM importer.orders WHERE state = 'running' AND agent = ANY ($2) AND `+lockFree+` FOR UPDATE SKIP LOCKED
 		), freed AS (
 			UPDATE importer.orders o SET state = 'queued', due_at = clock_timestamp(),
 			    crashes = crashes + CASE WHEN o.begun AND (o.agent = ANY ($3)) IS NOT TRUE THEN 1 ELSE 0 END
-			FROM orphans WHERE o.uuid = orphans.uuid RETURNING 1
+			FROM orphans WHERE o.uuid = ANY (ARRAY[orphans.uuid]) RETURNING 1
 		)
 		SELECT count(*), pg_notify('importer_orders', '') FROM freed`, agentLocks, agents, living)
 	if err != nil {

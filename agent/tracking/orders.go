@@ -20,9 +20,9 @@ SELECT w.uuid, p.stage, p.group_name, p.user_name, p.destination_type, p.destina
 FROM wanted w
 CROSS JOIN LATERAL (SELECT * FROM public.imports i WHERE i.uuid = w.uuid
                     ORDER BY i."timestamp" DESC NULLS LAST, i.id DESC LIMIT 1) p
-LEFT JOIN importer.requests r ON r.uuid = w.uuid
-LEFT JOIN importer.orders o ON o.uuid = w.uuid
-LEFT JOIN importer.progress g ON g.uuid = o.uuid AND g.run = o.run AND o.state = 'running'
+LEFT JOIN LATERAL (SELECT * FROM importer.requests r WHERE r.uuid = w.uuid LIMIT 1) r ON true
+LEFT JOIN LATERAL (SELECT * FROM importer.orders o WHERE o.uuid = w.uuid LIMIT 1) o ON true
+LEFT JOIN LATERAL (SELECT * FROM importer.progress g WHERE g.uuid = w.uuid AND g.run = o.run AND o.state = 'running' LIMIT 1) g ON true
 ORDER BY p."timestamp" DESC NULLS LAST, p.id DESC`
 
 func scanStatus(row pgx.CollectableRow) (st Status, err error) {
@@ -84,7 +84,7 @@ func (s *Store) Placed(ctx context.Context, uuid string) (order.Order, error) {
 	var row pendingRow
 	err := s.pool.QueryRow(ctx, `SELECT p.id, p.group_name, p.user_name, p.destination_type, p.destination_id, p.files, coalesce(p.description, ''),
 			p.import_options, p.preprocessing_id, c.container, c.input_file, c.output_folder, c.alt_output_folder, c.extra_params::text
-		FROM public.imports p LEFT JOIN public.imports_preprocessing c ON c.id = p.preprocessing_id
+		FROM public.imports p`+converterTable+`
 		WHERE p.id = (SELECT min(id + 0) FROM public.imports WHERE uuid = $1)`, text(uuid)).Scan(row.written()...)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
@@ -135,8 +135,8 @@ func status(ctx context.Context, q querier, uuid string) (*Status, error) {
 // it has decided on, and the pending rest.
 func allFiles(ctx context.Context, q querier, uuid string) ([]File, error) {
 	var column string
-	err := q.QueryRow(ctx, `SELECT p.files FROM importer.orders o JOIN public.imports p ON p.id = o.import_id AND p.uuid = o.uuid
-		WHERE o.uuid = $1`, uuid).Scan(&column)
+	err := q.QueryRow(ctx, `SELECT p.files FROM importer.orders o `+writtenTables+`
+		WHERE o.uuid = $1 AND p.id IS NOT NULL`, uuid).Scan(&column)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return nil, err
 	}

@@ -19,7 +19,7 @@ const (
 const forget = `
 WITH old AS MATERIALIZED (
     SELECT uuid FROM importer.orders o WHERE state IN ('completed', 'failed') AND ended_at < $1 AND queued_at < $1
-      AND NOT EXISTS (SELECT FROM importer.inbox i WHERE i.uuid = o.uuid) -- asked for once more
+      AND (SELECT 1 FROM importer.inbox i WHERE i.uuid = o.uuid LIMIT 1) IS NULL -- asked for once more
     ORDER BY queued_at LIMIT $2 FOR UPDATE SKIP LOCKED
 ), counted AS MATERIALIZED (
     SELECT row_number() OVER () AS n, old.uuid FROM old LEFT JOIN LATERAL (SELECT FROM importer.files f WHERE f.order_uuid = old.uuid) f ON true
@@ -27,13 +27,13 @@ WITH old AS MATERIALIZED (
 ), lot AS MATERIALIZED (
     SELECT DISTINCT uuid FROM counted WHERE n = 1 OR uuid IS DISTINCT FROM (SELECT uuid FROM counted WHERE n = $3 + 1)
 ), requests AS (
-    DELETE FROM importer.requests r USING lot WHERE r.uuid = lot.uuid
+    DELETE FROM importer.requests r USING lot WHERE r.uuid = ANY (ARRAY[lot.uuid])
 ), deliveries AS (
-    DELETE FROM importer.deliveries d USING lot WHERE d.uuid = lot.uuid
+    DELETE FROM importer.deliveries d USING lot WHERE d.uuid = ANY (ARRAY[lot.uuid])
 ), files AS (
-    DELETE FROM importer.files f USING lot WHERE f.order_uuid = lot.uuid
+    DELETE FROM importer.files f USING lot WHERE f.order_uuid = ANY (ARRAY[lot.uuid])
 )
-DELETE FROM importer.orders o USING lot WHERE o.uuid = lot.uuid`
+DELETE FROM importer.orders o USING lot WHERE o.uuid = ANY (ARRAY[lot.uuid])`
 
 // Prune forgets attempts that ended before a moment, with their files, requests
 // and deliveries, and reports whether there may be more. The rows of the imports table stay, and so

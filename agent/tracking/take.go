@@ -56,8 +56,8 @@ WITH picked AS (
 ), ` + working + `, wanted AS MATERIALIZED (
     SELECT w.*, i.rows, i.placed_at, coalesce(
                i.newest,
-               (SELECT o.import_id FROM importer.orders o JOIN public.imports p ON p.id = o.import_id AND p.uuid = o.uuid
-                WHERE o.uuid = w.uuid AND p.stage = 'Import Pending'),
+               (SELECT o.import_id FROM importer.orders o WHERE o.uuid = w.uuid AND (
+                    SELECT 1 FROM public.imports p WHERE p.id = o.import_id AND p.uuid = o.uuid AND p.stage = 'Import Pending' LIMIT 1) IS NOT NULL),
                i.oldest) AS import_id
     FROM (SELECT uuid, min(id) AS first, min(rank) AS rank, min(turn) AS turn, min(nth) AS nth, bool_or(held) AS held FROM picked GROUP BY uuid) w
     CROSS JOIN LATERAL (
@@ -91,7 +91,7 @@ WITH picked AS (
 ), aside AS (
     UPDATE importer.inbox i SET parked = true, held = NOT a.fits, destination = a.destination
     FROM (SELECT unnest(rows) AS id, fits, destination FROM placed WHERE id IS NOT NULL AND NOT ` + isTaken + `) a
-    WHERE i.id = a.id
+    WHERE i.id = ANY (ARRAY[a.id])
 ), gone AS (
     DELETE FROM importer.inbox WHERE id = ANY (ARRAY (SELECT unnest(rows) FROM placed WHERE id IS NULL OR ` + isTaken + `))
 )
@@ -113,12 +113,12 @@ WITH ` + working + `, suspects AS (
     SELECT * FROM suspects UNION ALL SELECT * FROM ones LIMIT $1
 ), o AS (
     UPDATE importer.orders o SET state = 'running', agent = $3, run = o.run + 1, begun = false, due_at = NULL
-    FROM due WHERE o.uuid = due.uuid RETURNING o.*
+    FROM due WHERE o.uuid = ANY (ARRAY[due.uuid]) RETURNING o.*, due.due_at AS was_due
 )
 SELECT ` + pendingColumns + `
-FROM due JOIN o ON o.uuid = due.uuid
+FROM o
 ` + writtenTables + `
-ORDER BY due.due_at`
+ORDER BY o.was_due`
 
 // takeTurn keeps agents from taking up the same orders.
 const takeTurn = `pg_advisory_xact_lock(hashtext('importer.claim'))`
