@@ -1,6 +1,7 @@
 package repository
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -14,7 +15,7 @@ import (
 // stays open for these.
 type linker struct {
 	dir    *os.Root
-	at     syscall.RawConn // dir once more, for its descriptor
+	at     syscall.RawConn // of dir
 	folder string          // of the last link
 	open   int             // that folder, where there is one
 }
@@ -50,10 +51,10 @@ const openFlags = unix.O_PATH | unix.O_DIRECTORY | unix.O_CLOEXEC
 // leads out of the repository.
 func (l *linker) make(folder string) (fd int, err error) {
 	var parent int
-	gone := l.at.Control(func(at uintptr) { // it is not closed meanwhile
+	closed := l.at.Control(func(at uintptr) { // it is not closed meanwhile
 		parent, err = unix.Openat2(int(at), path.Dir(folder), &unix.OpenHow{Flags: openFlags, Resolve: unix.RESOLVE_BENEATH})
 	})
-	if err = errors.Join(gone, err); err != nil {
+	if err := cmp.Or(closed, err); err != nil {
 		return -1, err
 	}
 	defer func() { _ = unix.Close(parent) }()

@@ -26,8 +26,8 @@ type Config struct {
 // Repository imports by linking. Its methods may be called concurrently.
 type Repository struct {
 	dir     *os.Root
-	opened  *os.File        // dir once more
-	at      syscall.RawConn // its descriptor
+	opened  *os.File        // dir once more, which does not give its descriptor
+	at      syscall.RawConn // of opened
 	share   *importer.Share
 	catalog Catalog
 	now     func() time.Time
@@ -113,7 +113,7 @@ func (r *Repository) Import(ctx context.Context, req importer.Request) ([]import
 	for _, fs := range filesets {
 		file := &req.Files[owner[fs.Source][0]]
 		err := linker.link(fs.Link, fs.Source, copyOf(file, fs.Source))
-		if importer.IsUnusable(err) {
+		if importer.IsUnusable(err) && r.hasPrefixOf(fs.Link) {
 			err = &importer.Error{Reason: fmt.Sprintf("%q cannot be linked beside the order's other files under that name: rename it.", fs.Source), Err: err}
 		}
 		for _, i := range owner[fs.Source] {
@@ -154,6 +154,15 @@ func (r *Repository) Folders(ctx context.Context, order importer.Order) (folders
 	}
 	slices.Sort(folders)
 	return slices.Compact(folders), nil
+}
+
+// hasPrefixOf tells whether the folder is there that an import has for itself, in which a
+// link is made: or else no name of a file is to blame.
+func (r *Repository) hasPrefixOf(link string) bool {
+	const user, month, day, moment = 1, 1, 1, 1
+	parts := strings.SplitN(link, "/", user+month+day+moment+1)
+	info, err := r.dir.Lstat(path.Join(parts[:len(parts)-1]...))
+	return err == nil && info.IsDir()
 }
 
 // folderOf is the folder of a link.

@@ -2,11 +2,13 @@ package repository_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -191,22 +193,90 @@ func TestImport_makesLinksWhereTheirDayIsNow(t *testing.T) {
 	}, slices.Collect(maps.Keys(f.links(t))))
 }
 
-// A day's folder that somebody moved out of the repository, and left a link to, is not followed.
-func TestImport_leavesTheRepositoryByNoLink(t *testing.T) {
+// What stands in the way of an import's own folder is not followed, and not the fault of a
+// file: it may be tried again.
+func TestImport_whereItsFolderCannotBeMade(t *testing.T) {
+	t.Parallel()
+	outside := t.TempDir()
+	link := func(path string) error { return os.Symlink(outside, path) }
+	file := func(path string) error { return os.WriteFile(path, []byte("not a folder"), 0o600) }
+	for name, obstacle := range map[string]struct {
+		at   string
+		make func(path string) error
+	}{
+		"a link for a month":  {"ada_7/2026-11", link},
+		"a link for a day":    {"ada_7/2026-11/23", link},
+		"a link for a moment": {"ada_7/2026-11/23/12-00-00.000", link},
+		"a file for a month":  {"ada_7/2026-11", file},
+		"a file for a day":    {"ada_7/2026-11/23", file},
+		"a file for a moment": {"ada_7/2026-11/23/12-00-00.000", file},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := open(t)
+			at := filepath.Join(f.dir, obstacle.at)
+			require.NoError(t, os.MkdirAll(filepath.Dir(at), 0o750))
+			require.NoError(t, obstacle.make(at))
+			results, err := f.Import(t.Context(), f.request("o1", f.write(t, "a.tif", "sub/b.tif")...))
+			require.NoError(t, err)
+			for _, result := range results {
+				require.ErrorContains(t, result.Err, "opening the folder of ada_7/2026-11/23/12-00-00.000/")
+				_, blamed := errors.AsType[*importer.Error](result.Err)
+				require.False(t, blamed)
+			}
+			left, err := os.ReadDir(outside)
+			require.NoError(t, err)
+			require.Empty(t, left)
+
+			require.NoError(t, os.Remove(at))
+			results, err = f.Import(t.Context(), f.request("o1", filepath.Join(f.data, "a.tif")))
+			require.NoError(t, err)
+			require.NoError(t, results[0].Err)
+		})
+	}
+}
+
+// OMERO's server reads what is made here.
+func TestImport_makesFoldersThatOthersRead(t *testing.T) {
 	t.Parallel()
 	f := open(t)
-	files := f.write(t, "a.tif", "b.tif")
-	_, err := f.Import(t.Context(), f.request("o1", files[0]))
+	files := f.write(t, "a.tif", "sub/a.tif")
+	for _, order := range []string{"first of the day", "second"} {
+		_, err := f.Import(t.Context(), f.request(order, files...))
+		require.NoError(t, err)
+	}
+	like := filepath.Join(t.TempDir(), "like")
+	require.NoError(t, os.Mkdir(like, 0o755))
+	want, err := os.Stat(like)
 	require.NoError(t, err)
-	day, outside := filepath.Join(f.dir, "ada_7", "2026-11", "23"), filepath.Join(t.TempDir(), "outside")
-	require.NoError(t, os.Rename(day, outside))
-	require.NoError(t, os.Symlink(outside, day))
-	results, err := f.Import(t.Context(), f.request("o2", files[1]))
-	require.NoError(t, err)
-	require.ErrorContains(t, results[0].Err, "cannot be linked")
-	left, err := os.ReadDir(outside)
-	require.NoError(t, err)
-	require.Len(t, left, 1, "what was imported before")
+	for _, folder := range []string{"ada_7", "ada_7/2026-11/23/12-00-00.000/sub", "ada_7/2026-11/23/12-00-00.001", "ada_7/2026-11/23/12-00-00.001/sub"} {
+		info, err := os.Stat(filepath.Join(f.dir, folder))
+		require.NoError(t, err)
+		require.Equal(t, want.Mode(), info.Mode(), folder)
+	}
+}
+
+// Not beside other tests: these open files too.
+func TestImport_leavesNoFileOpen(t *testing.T) { //nolint:paralleltest // see above
+	f := open(t)
+	files := f.write(t, "a.tif", "sub/b.tif", "a!/c.tif", "a|")
+	carryOut := func(order string) {
+		results, err := f.Import(t.Context(), f.request(order, files...))
+		require.NoError(t, err)
+		require.NoError(t, results[1].Err)
+		require.Error(t, results[3].Err)
+	}
+	open := func() int {
+		list, err := os.ReadDir("/proc/self/fd")
+		require.NoError(t, err)
+		return len(list)
+	}
+	carryOut("first")
+	before := open()
+	for n := range 20 {
+		carryOut(strconv.Itoa(n))
+	}
+	require.Equal(t, before, open())
 }
 
 func TestImport_repeated_makes_nothing_new(t *testing.T) {
