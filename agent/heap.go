@@ -7,10 +7,10 @@ import (
 	"runtime/metrics"
 )
 
-// smallHeap is of how many bytes a heap is left to grow to three times what lives of it,
-// instead of twice. Many small orders leave little that lives, and the collector would run
-// again for every few megabytes: a tenth of what the service does then. A heap of more than
-// half of this is collected as always, so that a large site takes no more memory.
+// smallHeap is what a heap may grow to, in bytes, before it is collected, where that is two
+// to three times what lives of it. Many small orders leave little that lives, and the
+// collector would run again for every few megabytes: a tenth of what the service does then.
+// A heap of which more lives than half of this is collected at twice that, as always.
 const smallHeap = 20 << 20
 
 // roomPercent is the collector's percentage for a heap of which so many bytes live. It is
@@ -37,7 +37,8 @@ func keepRoom() {
 		}
 		wait()
 	}
-	// The next collection finds this, and has adjust called.
+	// The next collection finds this, and has adjust called. What is smaller shares its block
+	// with others, and may be found late or never.
 	wait = func() { runtime.AddCleanup(new([64]byte), adjust, struct{}{}) }
 	wait()
 }

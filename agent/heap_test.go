@@ -3,6 +3,7 @@ package main
 import (
 	"runtime"
 	"runtime/debug"
+	"runtime/metrics"
 	"testing"
 	"time"
 
@@ -24,19 +25,16 @@ func TestKeepRoom_followsTheHeap(t *testing.T) {
 	before := debug.SetGCPercent(100)
 	t.Cleanup(func() { debug.SetGCPercent(before) })
 	keepRoom()
-	set := func() int {
-		percent := debug.SetGCPercent(100)
-		debug.SetGCPercent(percent)
-		return percent
-	}
-	collected := func(want func(percent int) bool) {
+	sample := []metrics.Sample{{Name: "/gc/gogc:percent"}}
+	collected := func(want func(percent uint64) bool) {
 		require.Eventually(t, func() bool {
 			runtime.GC()
-			return want(set())
+			metrics.Read(sample)
+			return want(sample[0].Value.Uint64())
 		}, time.Minute, 10*time.Millisecond)
 	}
-	collected(func(percent int) bool { return percent > 100 })
+	collected(func(percent uint64) bool { return percent > 100 })
 	large := make([]byte, 64<<20)
-	collected(func(percent int) bool { return percent == 100 })
+	collected(func(percent uint64) bool { return percent == 100 })
 	runtime.KeepAlive(large)
 }

@@ -1,8 +1,8 @@
 package engine
 
-// crew does tasks at once, in goroutines that stay for the next. An order that begins on a
-// small stack of its own has it copied again and again until it has grown: a twelfth of
-// what an agent did.
+// crew does tasks at once, in goroutines that stay for the next: as many as there ever were
+// at the same time. An order that begins on a small stack of its own has it copied again and
+// again until it has grown: a twelfth of what an agent did.
 type crew struct {
 	tasks chan func() // only who has nothing to do receives
 	quit  chan struct{}
@@ -18,6 +18,7 @@ func (c crew) do(task func()) {
 		go func() {
 			for {
 				task()
+				task = nil // or what it was about would stay with who waits
 				select {
 				case task = <-c.tasks:
 				case <-c.quit:

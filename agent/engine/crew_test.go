@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -34,4 +35,26 @@ func TestCrew_doesAtOnceAndStays(t *testing.T) {
 		synctest.Wait()
 		require.Equal(t, 1, did["late"])
 	})
+}
+
+func TestCrew_forgetsWhatItDid(t *testing.T) {
+	t.Parallel()
+	c := newCrew()
+	defer c.dismiss()
+	did, forgotten := make(chan byte), make(chan struct{})
+	func() {
+		order := new([64]byte)
+		runtime.AddCleanup(order, func(forgotten chan struct{}) { close(forgotten) }, forgotten)
+		c.do(func() { did <- order[0] })
+	}()
+	<-did
+	require.Eventually(t, func() bool {
+		runtime.GC()
+		select {
+		case <-forgotten:
+			return true
+		default:
+			return false
+		}
+	}, time.Minute, 10*time.Millisecond)
 }

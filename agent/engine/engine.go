@@ -99,7 +99,7 @@ const maxOwn = 100
 // errLockLost ends a session whose hold on its orders is gone.
 var errLockLost = errors.New("the agent's lock is lost")
 
-// Run takes and carries out orders until ctx ends, then lets running ones
+// Run takes and carries out orders, once, until ctx ends, then lets running ones
 // finish within the shutdown timeout. A broken database connection does not
 // end it.
 func (e *Engine) Run(ctx context.Context) error {
@@ -148,21 +148,10 @@ func (e *Engine) session(ctx context.Context) error {
 		jobCtx, remove := d.running.add(jobs, w.Job)
 		workers.Add(1)
 		e.crew.do(func() {
-			defer workers.Done()
-			defer d.signal()
-			defer remove()
-			leave := d.slots.enter(jobCtx)
-			if leave == nil {
-				defer d.done()
-				(&run{engine: e, work: w, log: e.log}).putBack(jobCtx, 0, false, "")
-				return
-			}
-			free := sync.OnceFunc(func() {
-				leave()
-				d.done()
-			})
-			defer free()
-			e.carryOut(jobCtx, w, free)
+			e.attend(jobCtx, d, w)
+			remove()
+			d.signal()
+			workers.Done() // none of this where it panics: nobody is to end the process in good order then
 		})
 	}
 	taking, stopTaking := context.WithCancel(ctx)
@@ -210,6 +199,22 @@ func (e *Engine) session(ctx context.Context) error {
 	stopWatching()
 	<-watched // before the lock's connection is closed
 	return err
+}
+
+// attend carries out an order once it has a worker, or puts it back where it is to stop before.
+func (e *Engine) attend(ctx context.Context, d *dispatcher, w *tracking.Work) {
+	leave := d.slots.enter(ctx)
+	if leave == nil {
+		defer d.done()
+		(&run{engine: e, work: w, log: e.log}).putBack(ctx, 0, false, "")
+		return
+	}
+	free := sync.OnceFunc(func() {
+		leave()
+		d.done()
+	})
+	defer free()
+	e.carryOut(ctx, w, free)
 }
 
 // drain lets running orders end, for as long as the lock holds, and then cancels
