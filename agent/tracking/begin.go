@@ -45,7 +45,7 @@ const (
 	// looked up. o.uuid = n.uuid would make the order of the index on uuids useful: while
 	// there are few orders, the planner goes through all of it instead, for each run, and
 	// that plan is kept while they become many. So no statement of what is done with orders
-	// joins a table by equality: it is this, a LATERAL query with LIMIT, or a sublink.
+	// joins a table by equality: it is this, a LATERAL query with LIMIT, or a subquery.
 	isHeld = `o.uuid = ANY (ARRAY[n.uuid]) AND o.run = n.run AND o.agent = n.agent AND ` + isRunning
 
 	// isRunning is of an order o that is looked up by its uuid. The planner takes the index

@@ -26,7 +26,7 @@ FROM unnest($1::bytea[], $2::int[], $3::text[], $4::bigint[], $5::text[], $6::bi
             $10::bigint[], $11::bytea[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[], $17::bool[])
     AS n (key, version, path, folder, kind, size, mtime, inode, mark, fingerprint,
           digest, state, reason, holder, uuid, duplicate_of, changed)
-WHERE d.key = n.key AND d.version = n.version - 1`
+WHERE d.key = ANY (ARRAY[n.key]) AND d.version = n.version - 1`
 
 func placeDrops(ctx context.Context, tx pgx.Tx, drops []Drop) error {
 	var added, changed []dropRow

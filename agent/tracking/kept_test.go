@@ -1,10 +1,12 @@
 package tracking_test
 
 import (
+	"context"
 	"strconv"
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"biomero-importer/agent/order"
@@ -34,10 +36,39 @@ func (f fixture) reads(kept fixture, do func()) int {
 	return read() - before
 }
 
+// dropped has manifests noticed, recorded, looked up, changed and reported on.
+func (f fixture) dropped(manifests int) {
+	f.t.Helper()
+	drops := make([]tracking.Drop, manifests)
+	paths, folders := make([]string, manifests), make([]string, manifests)
+	for i := range drops {
+		folders[i] = "/data/" + uuid.NewString()
+		paths[i] = folders[i] + "/order.yml"
+		drops[i] = tracking.Drop{Path: paths[i], Kind: tracking.DropManifest, Fingerprint: uint64(i) + 1, State: tracking.DropTaken, UUID: paths[i]}
+	}
+	require.NoError(f.t, f.Place(f.t.Context(), drops, nil))
+	found, err := f.Drops(f.t.Context(), paths)
+	require.NoError(f.t, err)
+	require.Len(f.t, found, manifests)
+	_, err = f.Known(f.t.Context(), folders)
+	require.NoError(f.t, err)
+	_, err = f.Originals(f.t.Context(), drops)
+	require.NoError(f.t, err)
+	for i := range drops {
+		drops[i].Version, drops[i].Changed = 1, true
+	}
+	require.NoError(f.t, f.Place(f.t.Context(), drops, nil))
+	for due := 1; due > 0; {
+		due, err = f.Report(f.t.Context(), func(context.Context, tracking.Report) error { return nil })
+		require.NoError(f.t, err)
+	}
+}
+
 // live has so many orders taken up, begun, tried again, rescued, given back, held back,
 // imported, ended, told of, asked for again, cancelled and shown.
 func (f fixture) live(orders int) {
 	f.t.Helper()
+	f.dropped(orders)
 	for range orders {
 		f.insert(`["/data/a.tif", "/data/b.tif"]`)
 	}
@@ -104,6 +135,8 @@ func TestStore_readsItsOrdersAlone(t *testing.T) {
 				f.exec(`INSERT INTO public.imports (group_name, user_name, destination_id, destination_type, stage, uuid, files, "timestamp")
 					SELECT 'Demo', 'ada', '1', 'Dataset', 'Import Completed', gen_random_uuid()::text, '[]', now() FROM generate_series(1, $1::int)`, n)
 				f.exec(`INSERT INTO importer.orders (uuid, import_id, attempt, state) SELECT uuid, id, 1, 'completed' FROM public.imports ON CONFLICT DO NOTHING`)
+				f.exec(`INSERT INTO importer.drops (key, path, folder, kind, size, mtime, inode, mark, fingerprint, state, uuid, version)
+					SELECT sha256(uuid::bytea), '/data/' || uuid, id, 'manifest', 5, 6, id, id, 1000 + id, 'taken', uuid, 1 FROM public.imports ON CONFLICT DO NOTHING`)
 				f.exec(`INSERT INTO importer.files (order_uuid, ordinal, path, state) SELECT uuid, 0, '/data/a.tif', 'imported' FROM importer.orders ON CONFLICT DO NOTHING`)
 			}
 			grow(had)
