@@ -24,7 +24,7 @@ WITH ended AS MATERIALIZED (
            left(o.reason, 2000) AS reason, c.imported, c.failed, o.queued_at, o.started_at, o.ended_at
     FROM unnest($1::text[], $2::bigint[]) AS n (uuid, run)
     JOIN importer.orders o ON o.uuid = ANY (ARRAY[n.uuid]) AND o.run = n.run AND o.state IN ('completed', 'failed')
-    LEFT JOIN LATERAL (SELECT * FROM public.imports p WHERE p.id = o.import_id AND p.uuid = o.uuid LIMIT 1) p ON true
+    ` + writtenTable + `
     CROSS JOIN LATERAL (SELECT count(*) FILTER (WHERE f.state = 'imported') AS imported, count(*) FILTER (WHERE f.state = 'failed') AS failed
                         FROM importer.files f WHERE f.order_uuid = o.uuid) c
     WHERE EXISTS (SELECT FROM importer.notify_targets)

@@ -78,7 +78,7 @@ func (s *Store) addPending(ctx context.Context, uuid string, from, limit int, pa
 	w := &Work{Job: Job{UUID: uuid}}
 	w.Order.UUID = uuid
 	err := s.pool.QueryRow(ctx, `SELECT coalesce(
-		(SELECT p.id FROM importer.orders o `+writtenTables+` WHERE o.uuid = $1),
+		(SELECT p.id FROM importer.orders o `+writtenTable+` WHERE o.uuid = $1),
 		(SELECT max(id + 0) FROM public.imports WHERE uuid = $1))`, text(uuid)).Scan(&w.row)
 	if err != nil || w.row == nil {
 		return err

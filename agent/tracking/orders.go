@@ -135,7 +135,7 @@ func status(ctx context.Context, q querier, uuid string) (*Status, error) {
 // it has decided on, and the pending rest.
 func allFiles(ctx context.Context, q querier, uuid string) ([]File, error) {
 	var column string
-	err := q.QueryRow(ctx, `SELECT p.files FROM importer.orders o `+writtenTables+`
+	err := q.QueryRow(ctx, `SELECT p.files FROM importer.orders o `+writtenTable+`
 		WHERE o.uuid = $1 AND p.id IS NOT NULL`, uuid).Scan(&column)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return nil, err

@@ -50,9 +50,9 @@ func uuids(places []place) (list []string) {
 
 // An order has its place by when it ended, or else was asked for. What waits and was
 // taken up before has two, of which only the newer counts. Those that run are few, and
-// sorted when they are asked for. Each part is read in the order of its index, to the end of its last
-// moment, which hardly two orders share, and sorted by uuid as well outside: a second key
-// here would have the planner sort all of a user's orders where it expects few.
+// sorted when they are asked for. Each part is read in the order of its index, to the end
+// of its last moment, which hardly two orders share, and sorted by uuid as well outside: a
+// second key here would have the planner sort all of a user's orders where it expects few.
 const (
 	orderAt    = `coalesce(o.ended_at, o.queued_at)`
 	orderPlace = `

@@ -28,10 +28,11 @@ const writtenColumns = `p.id, p.group_name, p.user_name, p.destination_type, p.d
        CASE WHEN octet_length(p.files) <= 65536 THEN p.files END, coalesce(p.description, ''), p.import_options,
        p.preprocessing_id, c.container, c.input_file, c.output_folder, c.alt_output_folder, c.extra_params::text`
 
-// writtenTables look each row up by its key: LIMIT keeps the planner from reading
-// whole tables for a hash.
+// writtenTables are what a client wrote of an order o: writtenTable and converterTable. They
+// look each row up by its key: LIMIT keeps the planner from reading whole tables for a hash.
 const (
-	writtenTables  = `LEFT JOIN LATERAL (SELECT * FROM public.imports p WHERE p.id = o.import_id AND p.uuid = o.uuid LIMIT 1) p ON true` + converterTable
+	writtenTables  = writtenTable + converterTable
+	writtenTable   = `LEFT JOIN LATERAL (SELECT * FROM public.imports p WHERE p.id = o.import_id AND p.uuid = o.uuid LIMIT 1) p ON true`
 	converterTable = `
 LEFT JOIN LATERAL (SELECT * FROM public.imports_preprocessing c WHERE c.id = p.preprocessing_id LIMIT 1) c ON true`
 )

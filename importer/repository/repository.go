@@ -159,8 +159,8 @@ func (r *Repository) Folders(ctx context.Context, order importer.Order) (folders
 // hasPrefixOf tells whether the folder is there that an import has for itself, in which a
 // link is made: or else no name of a file is to blame.
 func (r *Repository) hasPrefixOf(link string) bool {
-	const user, month, day, moment = 1, 1, 1, 1
-	parts := strings.SplitN(link, "/", user+month+day+moment+1)
+	const prefix = 4 // parts: user, month, day and moment, see record
+	parts := strings.SplitN(link, "/", prefix+1)
 	info, err := r.dir.Lstat(path.Join(parts[:len(parts)-1]...))
 	return err == nil && info.IsDir()
 }
