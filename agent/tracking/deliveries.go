@@ -44,16 +44,20 @@ type Target struct {
 }
 
 // abandon gives up what is due for targets that there are no more. It looks at one row
-// for each target.
+// for each other target. That one is due is said so that no index of those is of use, see
+// isRunning.
 const abandon = `
 WITH RECURSIVE due AS (
     (SELECT target FROM importer.deliveries WHERE state = 'due' ORDER BY target LIMIT 1)
     UNION ALL
     SELECT next.target FROM due CROSS JOIN LATERAL (
         SELECT d.target FROM importer.deliveries d WHERE d.state = 'due' AND d.target > due.target ORDER BY d.target LIMIT 1) next
+), gone AS MATERIALIZED (
+    SELECT target FROM due WHERE (SELECT name FROM importer.notify_targets t WHERE t.name = due.target) IS NULL
 )
-UPDATE importer.deliveries d SET state = 'given_up', due_at = NULL, settled_at = now(), error = 'It is no longer in the settings.'
-FROM due WHERE d.target = due.target AND d.state = 'due' AND NOT EXISTS (SELECT FROM importer.notify_targets t WHERE t.name = due.target)`
+UPDATE importer.deliveries SET state = 'given_up', due_at = NULL, settled_at = now(), error = 'It is no longer in the settings.'
+WHERE coalesce(state, '') = 'due' AND id = ANY (ARRAY (SELECT one.id FROM gone CROSS JOIN LATERAL (
+    SELECT id FROM importer.deliveries d WHERE d.state = 'due' AND d.target = gone.target ORDER BY d.user_name LIMIT $1) one))`
 
 // KeepTargets says who an agent tells. What ends from now on is due for each of them.
 // Targets that no agent has said so of for a while go.
@@ -72,10 +76,10 @@ func (s *Store) KeepTargets(ctx context.Context, targets []Target, forget time.D
 	return nil
 }
 
-// Abandon gives up what is due for targets that there are no more, and returns how many
-// deliveries that were.
+// Abandon gives up what is due for targets that there are no more, up to maxLot for each of
+// them at a time, and returns how many deliveries that were.
 func (s *Store) Abandon(ctx context.Context) (int64, error) {
-	tag, err := s.pool.Exec(ctx, abandon)
+	tag, err := s.pool.Exec(ctx, abandon, maxLot)
 	if err != nil {
 		return 0, fmt.Errorf("giving up what is due for those who are told no more: %w", err)
 	}
@@ -195,7 +199,10 @@ func (s *Store) Deliveries(ctx context.Context, undelivered bool, limit int) ([]
 	if undelivered {
 		only = "WHERE d.state <> 'delivered'"
 	}
-	rows, err := s.pool.Query(ctx, `SELECT `+deliveryColumns+` FROM importer.deliveries d `+only+` ORDER BY d.ended_at DESC, d.target LIMIT $1`, limit)
+	// Along the index, to the end of its last moment: a second key would have all of them sorted.
+	rows, err := s.pool.Query(ctx, `SELECT `+deliveryColumns+` FROM (
+		SELECT * FROM importer.deliveries d `+only+` ORDER BY d.ended_at DESC FETCH FIRST ($1) ROWS WITH TIES) d
+		ORDER BY d.ended_at DESC, d.target LIMIT $1`, limit)
 	if err != nil {
 		return nil, fmt.Errorf("listing deliveries: %w", err)
 	}

@@ -16,6 +16,21 @@ import (
 // keptSession names the one whose plans are kept, and whose reads are counted.
 const keptSession = "kept"
 
+// keptOn is a store of one session that has yet to make its plans: on what the planner is
+// told of once it is made.
+func (f fixture) keptOn(made func()) fixture {
+	f.t.Helper()
+	made()
+	for _, target := range []string{"hook", "mail"} {
+		f.tell(tracking.Target{Name: target, Stages: bothStages})
+	}
+	f.exec(`VACUUM ANALYZE`)
+	store, err := tracking.Open(f.t.Context(), f.Pool().Config().ConnString()+"&application_name="+keptSession, 1)
+	require.NoError(f.t, err)
+	f.t.Cleanup(store.Close)
+	return fixture{Store: store, t: f.t}
+}
+
 // reads is how many rows were read while do was done by a store of one session: how many
 // entries of indexes is chance, since those of dead rows stay for as long as others work.
 func (f fixture) reads(kept fixture, do func()) int {
@@ -127,10 +142,6 @@ func TestStore_readsItsOrdersAlone(t *testing.T) {
 			t.Parallel()
 			const more, few, lot = 20_000, 20, 80
 			f := newFixture(t)
-			store, err := tracking.Open(t.Context(), f.Pool().Config().ConnString()+"&application_name="+keptSession, 1)
-			require.NoError(t, err)
-			t.Cleanup(store.Close)
-			kept := fixture{Store: store, t: t}
 			grow := func(n int) {
 				f.exec(`INSERT INTO public.imports (group_name, user_name, destination_id, destination_type, stage, uuid, files, "timestamp")
 					SELECT 'Demo', 'ada', '1', 'Dataset', 'Import Completed', gen_random_uuid()::text, '[]', now() FROM generate_series(1, $1::int)`, n)
@@ -139,9 +150,7 @@ func TestStore_readsItsOrdersAlone(t *testing.T) {
 					SELECT sha256(uuid::bytea), '/data/' || uuid, id, 'manifest', 5, 6, id, id, 1000 + id, 'taken', uuid, 1 FROM public.imports ON CONFLICT DO NOTHING`)
 				f.exec(`INSERT INTO importer.files (order_uuid, ordinal, path, state) SELECT uuid, 0, '/data/a.tif', 'imported' FROM importer.orders ON CONFLICT DO NOTHING`)
 			}
-			grow(had)
-			f.tell(tracking.Target{Name: "hook", Stages: bothStages})
-			f.exec(`VACUUM ANALYZE`)
+			kept := f.keptOn(func() { grow(had) })
 			nobody := tracking.Job{UUID: "nobody's", Run: 1, Agent: agent}
 			require.NoError(t, kept.BeginLot(t.Context(), []*tracking.Work{{Job: nobody}}))
 			require.NoError(t, kept.FinishLot(t.Context(), []tracking.End{{Job: nobody, Stage: order.Completed}}))

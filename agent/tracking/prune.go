@@ -22,7 +22,7 @@ WITH old AS MATERIALIZED (
       AND (SELECT 1 FROM importer.inbox i WHERE i.uuid = o.uuid LIMIT 1) IS NULL -- asked for once more
     ORDER BY queued_at LIMIT $2 FOR UPDATE SKIP LOCKED
 ), counted AS MATERIALIZED (
-    SELECT row_number() OVER () AS n, old.uuid FROM old LEFT JOIN LATERAL (SELECT FROM importer.files f WHERE f.order_uuid = old.uuid) f ON true
+    SELECT row_number() OVER () AS n, old.uuid FROM old LEFT JOIN LATERAL (SELECT FROM importer.files f WHERE f.order_uuid = old.uuid LIMIT $3 + 1) f ON true
     LIMIT $3 + 1
 ), lot AS MATERIALIZED (
     SELECT DISTINCT uuid FROM counted WHERE n = 1 OR uuid IS DISTINCT FROM (SELECT uuid FROM counted WHERE n = $3 + 1)
