@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"biomero-importer/agent/order"
 )
@@ -43,21 +44,26 @@ type Target struct {
 	Gather time.Duration // how long what ends is waited with
 }
 
-// abandon gives up what is due for targets that there are no more. It looks at one row
-// for each other target. That one is due is said so that no index of those is of use, see
-// isRunning.
+// abandon gives up what is due for targets that there are no more. Of the others it looks at
+// one row each.
 const abandon = `
 WITH RECURSIVE due AS (
     (SELECT target FROM importer.deliveries WHERE state = 'due' ORDER BY target LIMIT 1)
     UNION ALL
     SELECT next.target FROM due CROSS JOIN LATERAL (
         SELECT d.target FROM importer.deliveries d WHERE d.state = 'due' AND d.target > due.target ORDER BY d.target LIMIT 1) next
-), gone AS MATERIALIZED (
-    SELECT target FROM due WHERE (SELECT name FROM importer.notify_targets t WHERE t.name = due.target) IS NULL
 )
 UPDATE importer.deliveries SET state = 'given_up', due_at = NULL, settled_at = now(), error = 'It is no longer in the settings.'
-WHERE coalesce(state, '') = 'due' AND id = ANY (ARRAY (SELECT one.id FROM gone CROSS JOIN LATERAL (
-    SELECT id FROM importer.deliveries d WHERE d.state = 'due' AND d.target = gone.target ORDER BY d.user_name LIMIT $1) one))`
+WHERE ` + stillDue + ` AND id = ANY (ARRAY (
+    SELECT one.id FROM due CROSS JOIN LATERAL (SELECT id FROM importer.deliveries d WHERE d.state = 'due' AND d.target = due.target LIMIT $1) one
+    WHERE (SELECT name FROM importer.notify_targets t WHERE t.name = due.target) IS NULL))`
+
+// stillDue is of a delivery that is looked up by its id, see isRunning.
+const stillDue = `coalesce(state, '') = 'due'`
+
+// settleTurn is for who locks several deliveries: two at a time could wait for each other,
+// or divide what was tried together. It is a statement of its own, see Take.
+const settleTurn = `SELECT pg_advisory_xact_lock(hashtext('importer.deliveries'))`
 
 // KeepTargets says who an agent tells. What ends from now on is due for each of them.
 // Targets that no agent has said so of for a while go.
@@ -76,14 +82,20 @@ func (s *Store) KeepTargets(ctx context.Context, targets []Target, forget time.D
 	return nil
 }
 
-// Abandon gives up what is due for targets that there are no more, up to maxLot for each of
-// them at a time, and returns how many deliveries that were.
+// Abandon gives up what is due for targets that there are no more, up to maxLot of each
+// of them at a time, and returns how many deliveries that were.
 func (s *Store) Abandon(ctx context.Context) (int64, error) {
-	tag, err := s.pool.Exec(ctx, abandon, maxLot)
-	if err != nil {
+	var n int64
+	batch := &pgx.Batch{}
+	batch.Queue(settleTurn)
+	batch.Queue(abandon, maxLot).Exec(func(tag pgconn.CommandTag) error {
+		n = tag.RowsAffected()
+		return nil
+	})
+	if err := s.pool.SendBatch(ctx, batch).Close(); err != nil {
 		return 0, fmt.Errorf("giving up what is due for those who are told no more: %w", err)
 	}
-	return tag.RowsAffected(), nil
+	return n, nil
 }
 
 // DeliveryState says what became of a delivery.
@@ -143,7 +155,7 @@ WITH first AS MATERIALIZED (
     SELECT id, user_name, message FROM importer.deliveries WHERE target = $1 AND state = 'due' AND due_at <= now() ORDER BY due_at LIMIT 1
 ), lot AS MATERIALIZED (
     SELECT d.id, coalesce(first.message, first.id) AS message
-    FROM first JOIN importer.deliveries d ON d.target = $1 AND d.state = 'due' AND d.user_name = (SELECT user_name FROM first)
+    FROM first JOIN importer.deliveries d ON d.target = $1 AND d.state = 'due' AND d.tries >= 0 AND d.user_name = first.user_name
         AND d.message IS NOT DISTINCT FROM first.message
     ORDER BY d.ended_at LIMIT $3 FOR UPDATE OF d
 )` + claimed
@@ -158,9 +170,7 @@ func (s *Store) Claim(ctx context.Context, target string, gathered bool, lease t
 	batch := &pgx.Batch{}
 	claim, args := claimOne, []any{target, lease}
 	if gathered {
-		// Two that claim at a time could divide what was tried together. A statement of its
-		// own, see Take.
-		batch.Queue(`SELECT pg_advisory_xact_lock(hashtext('importer.deliveries'))`)
+		batch.Queue(settleTurn)
 		claim, args = claimLot, append(args, maxLot)
 	}
 	batch.Queue(claim, args...).Query(func(rows pgx.Rows) (err error) {
@@ -183,10 +193,14 @@ func (s *Store) Settle(ctx context.Context, lot []Delivery, state DeliveryState,
 	for i := range lot {
 		ids[i] = lot[i].ID
 	}
-	_, err := s.pool.Exec(ctx, `UPDATE importer.deliveries SET state = $3, error = $5,
+	batch := &pgx.Batch{}
+	if len(lot) > 1 {
+		batch.Queue(settleTurn)
+	}
+	batch.Queue(`UPDATE importer.deliveries SET state = $3, error = $5,
 		due_at = CASE WHEN $3 = 'due' THEN now() + $4::interval END, settled_at = CASE WHEN $3 <> 'due' THEN now() END
-		WHERE id = ANY ($1) AND tries = $2 AND state = 'due'`, ids, lot[0].Tries, state, wait, text(fault))
-	if err != nil {
+		WHERE id = ANY ($1) AND tries = $2 AND `+stillDue, ids, lot[0].Tries, state, wait, text(fault))
+	if err := s.pool.SendBatch(ctx, batch).Close(); err != nil {
 		return fmt.Errorf("recording what became of a delivery to %s: %w", lot[0].Target, err)
 	}
 	return nil
@@ -195,13 +209,13 @@ func (s *Store) Settle(ctx context.Context, lot []Delivery, state DeliveryState,
 // Deliveries lists what is told, or only what is not delivered: the orders that ended last
 // come first.
 func (s *Store) Deliveries(ctx context.Context, undelivered bool, limit int) ([]Delivery, error) {
-	only := ""
+	only := "d.attempt >= 0" // of every one: for the index
 	if undelivered {
-		only = "WHERE d.state <> 'delivered'"
+		only += " AND d.state <> 'delivered'"
 	}
 	// Along the index, to the end of its last moment: a second key would have all of them sorted.
 	rows, err := s.pool.Query(ctx, `SELECT `+deliveryColumns+` FROM (
-		SELECT * FROM importer.deliveries d `+only+` ORDER BY d.ended_at DESC FETCH FIRST ($1) ROWS WITH TIES) d
+		SELECT * FROM importer.deliveries d WHERE `+only+` ORDER BY d.ended_at DESC FETCH FIRST ($1) ROWS WITH TIES) d
 		ORDER BY d.ended_at DESC, d.target LIMIT $1`, limit)
 	if err != nil {
 		return nil, fmt.Errorf("listing deliveries: %w", err)

@@ -76,7 +76,7 @@ func (s *Store) Report(ctx context.Context, write func(context.Context, Report) 
 				UPDATE importer.reports SET tries = tries + 1, due_at = now() + least(2 ^ tries, 3600) * interval '1 second'
 				WHERE id = ANY ($2) AND tries < $3
 			)
-			DELETE FROM importer.reports WHERE id = ANY ($1) OR id = ANY ($2) AND tries >= $3`, written, failed, maxReportTries)
+			DELETE FROM importer.reports WHERE id = ANY ($1 || $2) AND (id = ANY ($1) OR tries >= $3)`, written, failed, maxReportTries)
 		return err
 	})
 	if err != nil {

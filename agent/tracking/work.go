@@ -106,7 +106,7 @@ FROM (SELECT CASE WHEN nth IS NULL OR nth = 0 THEN $1::bigint END AS import_id, 
       FROM (VALUES (1)) one
       LEFT JOIN LATERAL (SELECT textsend(p.files) AS bytes FROM public.imports p
                          WHERE p.id = $1 AND p.uuid = $2 AND octet_length(p.files) > $3 LIMIT 1) f ON true
-      LEFT JOIN LATERAL generate_series(0, least(octet_length(f.bytes) - 1, $4) / $3) nth ON true OFFSET 0) o
+      LEFT JOIN LATERAL generate_series(0, CASE WHEN f.bytes IS NOT NULL THEN least(octet_length(f.bytes) - 1, $4) / $3 END) nth ON true OFFSET 0) o
 ` + writtenTables
 
 // EachPath does with each path of an order, in their order, what each says. A client may

@@ -132,8 +132,16 @@ func (r *Repository) Import(ctx context.Context, req importer.Request) ([]import
 	return results, nil
 }
 
-// Prepare does nothing: here everybody may import into everything.
-func (r *Repository) Prepare(context.Context, importer.Order) (mark string, err error) {
+// maxUserName is how many bytes the name of a user may have in that of a folder, of which a
+// filesystem takes 255: it has the user's id as well.
+const maxUserName = 255 - len("_9223372036854775807")
+
+// Prepare returns an *importer.Error where the user can have no folder. Everybody else may
+// import into everything here.
+func (r *Repository) Prepare(_ context.Context, o importer.Order) (mark string, err error) {
+	if len(sanitise(o.User)) > maxUserName {
+		return "", &importer.Error{Reason: fmt.Sprintf("The user name %.40q... is too long: a folder takes up to %d bytes of it.", o.User, maxUserName)}
+	}
 	return "", nil
 }
 
