@@ -53,8 +53,9 @@ WITH freed AS (
 )
 SELECT pg_notify('importer_orders', '') WHERE EXISTS (SELECT FROM freed) OR ` + heldBack
 
-// heldBack is true while anything waits for room at a destination.
-const heldBack = `EXISTS (SELECT FROM importer.inbox WHERE held AND parked)`
+// heldBack is true while anything waits for room at a destination. Its order keeps it from
+// the index of all that is parked.
+const heldBack = `(SELECT true FROM importer.inbox WHERE held AND parked ORDER BY destination LIMIT 1) IS TRUE`
 
 // maxEnds bounds the orders that one transaction ends. Between two of these more
 // of them gather: nobody waits for an order's end to be written but its client.

@@ -46,7 +46,7 @@ UPDATE importer.inbox SET parked = false FROM next WHERE inbox.id = ANY (ARRAY[n
 
 // releaseAll is for an agent without a limit. What another one holds back is held anew.
 const releaseAll = `UPDATE importer.inbox SET parked = false, held = false WHERE id = ANY (ARRAY (
-    SELECT id FROM importer.inbox WHERE held AND parked AND $1::int = 0 LIMIT 10000))`
+    SELECT id FROM importer.inbox WHERE held AND parked AND $1::int = 0 ORDER BY destination LIMIT 10000))`
 
 // Release gives what is held back for a destination its turn where fewer orders are
 // carried out than are allowed, or there is no limit any more. It may have to be asked

@@ -104,7 +104,7 @@ func (s *Store) GiveBack(ctx context.Context, agents []string) error {
 // the database's clock went back.
 func (s *Store) Hasten(ctx context.Context, longest time.Duration) error {
 	_, err := s.pool.Exec(ctx, `UPDATE importer.orders SET due_at = clock_timestamp()
-		WHERE state = 'queued' AND due_at > clock_timestamp() + $1::interval`, longest)
+		WHERE state = 'queued' AND due_at > statement_timestamp() + $1::interval`, longest)
 	if err != nil {
 		return fmt.Errorf("looking for orders whose time is far away: %w", err)
 	}

@@ -37,7 +37,7 @@ func (s *Store) Report(ctx context.Context, write func(context.Context, Report) 
 			return err
 		}
 		rows, err := tx.Query(ctx, `
-			WITH oldest AS MATERIALIZED (SELECT id, drop_key, tries FROM importer.reports WHERE due_at <= now() ORDER BY due_at, id LIMIT $1)
+			WITH oldest AS MATERIALIZED (SELECT id, drop_key, tries FROM importer.reports WHERE due_at <= now() ORDER BY due_at LIMIT $1)
 			SELECT array_agg(r.id), d.path, d.kind, d.state, d.reason, d.uuid, max(r.tries)
 			FROM oldest r CROSS JOIN LATERAL (SELECT * FROM importer.drops d WHERE d.key = r.drop_key LIMIT 1) d
 			GROUP BY r.drop_key, d.path, d.kind, d.state, d.reason, d.uuid ORDER BY min(r.id)`, reportsAtOnce)

@@ -2,38 +2,11 @@ package tracking_test
 
 import (
 	"context"
-	"testing"
 	"time"
-
-	"github.com/stretchr/testify/require"
 
 	"biomero-importer/agent/order"
 	"biomero-importer/agent/tracking"
 )
-
-// plenty makes so many orders that have ended and so many that wait, half of them ada's and
-// a minute apart, with what is due of them to two targets and a manifest each, one in 50 of
-// which was refused.
-func (f fixture) plenty(orders int) {
-	f.t.Helper()
-	const place = `INSERT INTO public.imports (group_name, user_name, destination_id, destination_type, stage, uuid, files, "timestamp")
-		SELECT 'Demo', CASE WHEN n % 2 = 0 THEN 'ada' ELSE 'user' || n % 100 END, '1', 'Dataset', $2, gen_random_uuid()::text, '[]', now() - n * interval '1 minute'
-		FROM generate_series(1, $1::int) n`
-	f.exec(place, orders, order.Completed)
-	f.exec(`INSERT INTO importer.orders (uuid, import_id, attempt, state, group_name, user_name, queued_at, started_at, ended_at)
-		SELECT uuid, id, 1, 'completed', group_name, user_name, "timestamp", "timestamp", "timestamp"
-		FROM public.imports WHERE stage = 'Import Completed' ON CONFLICT DO NOTHING`)
-	f.exec(`INSERT INTO importer.files (order_uuid, ordinal, path, state)
-		SELECT uuid, 0, '/data/a.tif', 'imported' FROM importer.orders ON CONFLICT DO NOTHING`)
-	f.exec(`INSERT INTO importer.drops (key, path, folder, kind, size, mtime, inode, mark, fingerprint, state, uuid, version)
-		SELECT sha256(uuid::bytea), '/data/' || uuid, id, 'manifest', 5, 6, id, id, id, CASE WHEN id % 50 = 0 THEN 'refused' ELSE 'taken' END, uuid, 1
-		FROM public.imports WHERE stage = 'Import Completed' ON CONFLICT DO NOTHING`)
-	f.exec(`INSERT INTO importer.deliveries (target, uuid, attempt, stage, group_name, user_name, destination_type, destination_id, reason,
-			files_imported, files_failed, queued_at, ended_at, due_at)
-		SELECT target, uuid, 1, 'Import Completed', group_name, user_name, 'Dataset', '1', '', 1, 0, queued_at, ended_at, ended_at
-		FROM importer.orders, unnest(ARRAY['hook', 'mail']) target WHERE state = 'completed' ON CONFLICT DO NOTHING`)
-	f.exec(place, orders, order.Pending)
-}
 
 // looks are what pages and lists ask for, where there is an order of that uuid, and what is
 // done from time to time.
@@ -88,34 +61,5 @@ func (f fixture) looks(id string) map[string]func(ctx context.Context) error {
 		"too old":             func(ctx context.Context) error { _, err := f.Prune(ctx, now.Add(-time.Hour)); return err },
 		"old enough for none": func(ctx context.Context) error { _, err := f.Prune(ctx, now.AddDate(-1, 0, 0)); return err },
 		"links nobody has":    func(ctx context.Context) error { _, err := f.Unrecorded(ctx, []string{"/data/none"}); return err },
-	}
-}
-
-// As TestStore_readsItsOrdersAlone, of what is asked for beside orders.
-func TestStore_listsNoMoreThanItShows(t *testing.T) {
-	t.Parallel()
-	const more, few = 20_000, 5000
-	most := map[string]int{
-		"counts": 2 * more, "depth": 2 * tracking.MaxDepth, // by their bounds
-		"too old":            10_000,   // a thousand orders, with what there is of each
-		"those due together": 3 * more, // of all that is due, half of one target's
-	}
-	for name, had := range map[string]int{"none": 0, "one": 1, "a few": 5, "a page": 50} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			f := newFixture(t)
-			kept := f.keptOn(func() { f.plenty(had) })
-			id := f.insert(`["/data/a.tif", "/data/b.tif"]`)
-			f.take()
-			looks := kept.looks(id)
-			for name, look := range looks {
-				require.NoError(t, look(t.Context()), name)
-			}
-			f.plenty(more)
-			for name, look := range looks {
-				read := f.reads(kept, func() { require.NoError(t, look(t.Context()), name) })
-				require.Less(t, read, max(most[name], few), name)
-			}
-		})
 	}
 }
