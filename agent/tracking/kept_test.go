@@ -80,6 +80,7 @@ func (f fixture) queue(orders int) {
 	f.exec(`WITH later AS (DELETE FROM importer.inbox WHERE starts_with(uuid, 'time') RETURNING uuid, import_id, user_name)
 		INSERT INTO importer.orders (uuid, import_id, attempt, state, group_name, user_name, due_at)
 		SELECT uuid, import_id, 1, 'queued', 'Lab', user_name, now() + interval '1 hour' FROM later`)
+	f.exec(`INSERT INTO importer.held_turns (destination, group_name, user_name) SELECT 'elsewhere ' || n, 'Lab', 'eve' FROM generate_series(1, $1::int) n ON CONFLICT DO NOTHING`, orders)
 }
 
 // adas are the orders that insert places.
