@@ -146,6 +146,9 @@ func (n *Notifier) keep(ctx context.Context) {
 				n.log.WarnContext(ctx, "notifications of those who are told no more stay for now", slog.Any("error", err))
 			}
 			n.settled(tracking.DeliveryGivenUp, int(gone))
+			if gone > 0 { // and there may be more
+				pause = poll
+			}
 		}
 		if !rest(ctx, pause) {
 			return

@@ -43,10 +43,10 @@ const (
 
 	// isHeld is of an order o and a run n. o.uuid = n.uuid would make the order of the index
 	// on uuids useful: while there are few orders, the planner goes through all of it instead,
-	// for each run, and that plan is kept while they become many. By an array of one uuid the
-	// order is looked up, since more of it is asked for than the index has. So no statement
-	// joins a table by equality: it is this, a LATERAL query with LIMIT, or a subquery, and
-	// says nothing by which an index for somebody else could be read, see isRunning.
+	// for each run, and that plan is kept while they become many. An array of one uuid has no
+	// order to make use of. So no statement of what is done with orders joins a table by
+	// equality: it is this, a LATERAL query with LIMIT, or a subquery; and it says nothing by
+	// which an index that serves somebody else could be read, see isRunning.
 	isHeld = `o.uuid = ANY (ARRAY[n.uuid]) AND o.run = n.run AND o.agent = n.agent AND ` + isRunning
 
 	// isRunning is of an order o that is looked up by its uuid. The planner takes the index

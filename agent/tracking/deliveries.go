@@ -44,8 +44,8 @@ type Target struct {
 	Gather time.Duration // how long what ends is waited with
 }
 
-// abandon gives up what is due for targets that there are no more. Of the others it looks at
-// one row each.
+// abandon gives up what is due for targets that there are no more. It looks at one row for
+// each other target.
 const abandon = `
 WITH RECURSIVE due AS (
     (SELECT target FROM importer.deliveries WHERE state = 'due' ORDER BY target LIMIT 1)
@@ -155,7 +155,7 @@ WITH first AS MATERIALIZED (
     SELECT id, user_name, message FROM importer.deliveries WHERE target = $1 AND state = 'due' AND due_at <= now() ORDER BY due_at LIMIT 1
 ), lot AS MATERIALIZED (
     SELECT d.id, coalesce(first.message, first.id) AS message
-    FROM first JOIN importer.deliveries d ON d.target = $1 AND d.state = 'due' AND d.tries >= 0 AND d.user_name = first.user_name
+    FROM first JOIN importer.deliveries d ON d.target = $1 AND d.state = 'due' AND d.tries >= 0 AND d.user_name = (SELECT user_name FROM first)
         AND d.message IS NOT DISTINCT FROM first.message
     ORDER BY d.ended_at LIMIT $3 FOR UPDATE OF d
 )` + claimed

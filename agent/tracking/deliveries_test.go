@@ -94,6 +94,11 @@ func TestDeliveries_areDueOnceForEachEnd(t *testing.T) {
 	require.NotNil(t, one.Started)
 	require.WithinRange(t, *one.Started, one.Queued, one.Ended)
 
+	first, err := f.Deliveries(t.Context(), true, 1) // of two of one moment
+	require.NoError(t, err)
+	require.Len(t, first, 1)
+	require.Equal(t, []string{cancelled, "all"}, []string{first[0].UUID, first[0].Target})
+
 	// A retry is another attempt, and what was due of the first stays as it was.
 	require.NoError(t, f.Retry(t.Context(), failed, false))
 	w := f.take()[0]

@@ -82,18 +82,16 @@ func (s *Store) Dead(ctx context.Context) ([]string, error) {
 	return dead, nil
 }
 
-// giveBack writes to orders in the order of inOneOrder, of an expression: for the column's
-// all orders would be read along the index, see isHeld.
-const giveBack = `UPDATE importer.orders SET state = 'queued', due_at = clock_timestamp() WHERE uuid = ANY (ARRAY (
-    SELECT uuid FROM importer.orders WHERE state = 'running' AND agent = ANY ($1) ORDER BY uuid || '' FOR UPDATE))`
-
 // GiveBack has the orders of agents taken up again that stopped in good order, but
 // without the database, and so could not say it of each. They did not crash.
 func (s *Store) GiveBack(ctx context.Context, agents []string) error {
 	if len(agents) == 0 {
 		return nil
 	}
-	_, err := s.pool.Exec(ctx, giveBack, agents)
+	// As inOneOrder, but by an expression: for the column's order the index of all orders could
+	// be read.
+	_, err := s.pool.Exec(ctx, `UPDATE importer.orders SET state = 'queued', due_at = clock_timestamp() WHERE uuid = ANY (ARRAY (
+		SELECT uuid FROM importer.orders WHERE state = 'running' AND agent = ANY ($1) ORDER BY uuid || '' FOR UPDATE))`, agents)
 	if err != nil {
 		return fmt.Errorf("giving back orders of %d agents that stopped: %w", len(agents), err)
 	}

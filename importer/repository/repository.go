@@ -132,18 +132,23 @@ func (r *Repository) Import(ctx context.Context, req importer.Request) ([]import
 	return results, nil
 }
 
-// maxUserName is how many bytes the name of a user may have in that of a folder, of which a
-// filesystem takes 255: it has the user's id as well.
-const maxUserName = 255 - len("_9223372036854775807")
+// maxFolderName is how many bytes the name of a folder may have, by NAME_MAX of Linux.
+const maxFolderName = 255
 
 // Prepare returns an *importer.Error where the user can have no folder. Everybody else may
 // import into everything here.
-func (r *Repository) Prepare(_ context.Context, o importer.Order) (mark string, err error) {
-	if len(sanitise(o.User)) > maxUserName {
-		return "", &importer.Error{Reason: fmt.Sprintf("The user name %.40q... is too long: a folder takes up to %d bytes of it.", o.User, maxUserName)}
+func (r *Repository) Prepare(ctx context.Context, o importer.Order) (mark string, err error) {
+	id, err := r.user(ctx, o.User)
+	if err != nil {
+		return "", err
+	}
+	if n := len(folderOfUser(o.User, id)); n > maxFolderName {
+		return "", &importer.Error{Reason: fmt.Sprintf("The user name %.40q... is too long: a folder of that name would have %d bytes, of at most %d.", o.User, n, maxFolderName)}
 	}
 	return "", nil
 }
+
+func folderOfUser(name string, id int64) string { return fmt.Sprintf("%s_%d", sanitise(name), id) }
 
 // Done does nothing: an order holds nothing here.
 func (r *Repository) Done(context.Context, string) {}
@@ -200,7 +205,7 @@ func (r *Repository) record(ctx context.Context, req importer.Request, sources [
 		}
 		filesets, err := r.catalog.Record(ctx, Import{
 			Order: req.UUID, Round: req.Round, User: req.User, UserID: user, Group: req.Group, Type: req.Type, Container: req.Container,
-			Prefix:  fmt.Sprintf("%s_%d/%s", sanitise(req.User), user, r.moment()),
+			Prefix:  folderOfUser(req.User, user) + "/" + r.moment(),
 			Sources: sources,
 		})
 		if !errors.Is(err, ErrPrefixTaken) {

@@ -241,7 +241,7 @@ func TestPrepare_refusesAUserWithoutAFolder(t *testing.T) {
 	t.Parallel()
 	f := open(t)
 	longest := f.request("o1", f.write(t, "a.tif")...)
-	longest.User = strings.Repeat("名", 78) + "y" // 235 bytes
+	longest.User = strings.Repeat("名", 84) + "y" // with _7 255 bytes
 	for user, refused := range map[string]bool{"ada": false, longest.User: false, longest.User + "y": true} {
 		_, err := f.Prepare(t.Context(), importer.Order{User: user})
 		_, blamed := errors.AsType[*importer.Error](err)
