@@ -132,23 +132,10 @@ func (r *Repository) Import(ctx context.Context, req importer.Request) ([]import
 	return results, nil
 }
 
-// maxFolderName is how many bytes the name of a folder may have, by NAME_MAX of Linux.
-const maxFolderName = 255
-
-// Prepare returns an *importer.Error where the user can have no folder. Everybody else may
-// import into everything here.
-func (r *Repository) Prepare(ctx context.Context, o importer.Order) (mark string, err error) {
-	id, err := r.user(ctx, o.User)
-	if err != nil {
-		return "", err
-	}
-	if n := len(folderOfUser(o.User, id)); n > maxFolderName {
-		return "", &importer.Error{Reason: fmt.Sprintf("The user name %.40q... is too long: a folder of that name would have %d bytes, of at most %d.", o.User, n, maxFolderName)}
-	}
+// Prepare does nothing: here everybody may import into everything.
+func (r *Repository) Prepare(context.Context, importer.Order) (mark string, err error) {
 	return "", nil
 }
-
-func folderOfUser(name string, id int64) string { return fmt.Sprintf("%s_%d", sanitise(name), id) }
 
 // Done does nothing: an order holds nothing here.
 func (r *Repository) Done(context.Context, string) {}
@@ -205,7 +192,7 @@ func (r *Repository) record(ctx context.Context, req importer.Request, sources [
 		}
 		filesets, err := r.catalog.Record(ctx, Import{
 			Order: req.UUID, Round: req.Round, User: req.User, UserID: user, Group: req.Group, Type: req.Type, Container: req.Container,
-			Prefix:  folderOfUser(req.User, user) + "/" + r.moment(),
+			Prefix:  fmt.Sprintf("%s_%d/%s", sanitise(req.User), user, r.moment()),
 			Sources: sources,
 		})
 		if !errors.Is(err, ErrPrefixTaken) {

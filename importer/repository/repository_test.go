@@ -236,22 +236,6 @@ func TestImport_whereItsFolderCannotBeMade(t *testing.T) {
 	}
 }
 
-// As long as a name may be, its folder can be made.
-func TestPrepare_refusesAUserWithoutAFolder(t *testing.T) {
-	t.Parallel()
-	f := open(t)
-	longest := f.request("o1", f.write(t, "a.tif")...)
-	longest.User = strings.Repeat("名", 84) + "y" // with _7 255 bytes
-	for user, refused := range map[string]bool{"ada": false, longest.User: false, longest.User + "y": true} {
-		_, err := f.Prepare(t.Context(), importer.Order{User: user})
-		_, blamed := errors.AsType[*importer.Error](err)
-		require.Equal(t, refused, blamed, "%d bytes: %v", len(user), err)
-	}
-	results, err := f.Import(t.Context(), longest)
-	require.NoError(t, err)
-	require.NoError(t, results[0].Err)
-}
-
 // OMERO's server reads what is made here.
 func TestImport_makesFoldersThatOthersRead(t *testing.T) {
 	t.Parallel()
