@@ -72,8 +72,8 @@ func TestFault_clockGoesBackWhileAnOrderWaits(t *testing.T) {
 	release := r.hold(filesets)
 	r.place("ada", 4, 3)
 	r.stuck(4)
-	s.exec(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock'`)
-	r.eventually(func() bool {
+	r.eventually(func() bool { // who is about to wait does not say so yet
+		s.exec(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock'`)
 		return r.count(`SELECT count(*) FROM importer.orders WHERE state = 'queued' AND tries > 0`) > 0
 	}, "an order waits to be tried again")
 	clock.set(-time.Hour)

@@ -108,8 +108,11 @@ func TestStart_sparesAServerThatRefuses(t *testing.T) {
 	require.NoError(t, err)
 	defer func() { require.NoError(t, c.Stop(context.Background())) }()
 	for range 4 {
-		conn, err := pgx.Connect(t.Context(), c.URL())
-		require.NoError(t, err)
+		var conn *pgx.Conn
+		require.Eventually(t, func() bool { // the session of the start may take a moment to end
+			conn, err = pgx.Connect(t.Context(), c.URL())
+			return err == nil
+		}, time.Minute, 10*time.Millisecond)
 		defer conn.Close(context.Background())
 	}
 	_, err = Start(t.Context(), Options{Dir: dir})

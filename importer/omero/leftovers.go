@@ -21,22 +21,54 @@ type folder struct {
 
 const lockSuffix = ".lock"
 
-// newFolder makes a folder for this process.
+// newFolder makes a folder for this process. Another that starts may take the lock for one
+// that was left, before this process has it, and remove it: then it makes the next.
 func (b *Backend) newFolder() (*folder, error) {
-	lock, err := os.CreateTemp(b.config.Dir, "*"+lockSuffix)
-	if err != nil {
-		return nil, fmt.Errorf("making a folder for sessions: %w", err)
-	}
-	f := &folder{path: strings.TrimSuffix(lock.Name(), lockSuffix), lock: lock}
-	err = syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-	if err == nil {
-		err = os.Mkdir(f.path, 0o700)
-	}
-	if err != nil {
+	for {
+		lock, err := os.CreateTemp(b.config.Dir, "*"+lockSuffix)
+		if err != nil {
+			return nil, fmt.Errorf("making a folder for sessions: %w", err)
+		}
+		f := folderOf(lock)
+		err = f.hold()
+		if err == nil {
+			err = os.Mkdir(f.path, 0o700)
+		}
+		if err == nil {
+			return f, nil
+		}
 		_ = lock.Close()
-		return nil, fmt.Errorf("making the folder %s for sessions: %w", f.path, err)
+		if !errors.Is(err, errHeld) {
+			return nil, fmt.Errorf("making the folder %s for sessions: %w", f.path, err)
+		}
 	}
-	return f, nil
+}
+
+func folderOf(lock *os.File) *folder {
+	return &folder{path: strings.TrimSuffix(lock.Name(), lockSuffix), lock: lock}
+}
+
+// errHeld says that another process has a lock, or had it and removed it.
+var errHeld = errors.New("another process holds it")
+
+// hold takes the lock, which nobody else removes then.
+func (f *folder) hold() error {
+	err := syscall.Flock(int(f.lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		return errHeld
+	}
+	if err != nil {
+		return err
+	}
+	mine, err := f.lock.Stat()
+	if err != nil {
+		return err
+	}
+	seen, err := os.Stat(f.lock.Name())
+	if errors.Is(err, os.ErrNotExist) || err == nil && !os.SameFile(mine, seen) {
+		return errHeld
+	}
+	return err
 }
 
 func (f *folder) remove() error {
@@ -54,8 +86,8 @@ func (b *Backend) endLeftovers(ctx context.Context) {
 		if err != nil {
 			continue // somebody else ends them
 		}
-		if syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil {
-			f := folder{path: strings.TrimSuffix(name, lockSuffix), lock: lock}
+		f := folderOf(lock)
+		if f.hold() == nil {
 			b.logout(ctx, f.path)
 			if err := f.remove(); err != nil {
 				b.log.WarnContext(ctx, "a folder of sessions stays", slog.Any("error", err))
