@@ -46,8 +46,7 @@ func (s *Store) changeOrder(ctx context.Context, doing, uuid string, do func(tx 
 		return unknown(uuid)
 	}
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		// A statement of its own, see Take.
-		if _, err := tx.Exec(ctx, "SELECT "+takeTurn); err != nil {
+		if _, err := tx.Exec(ctx, takeTurn); err != nil {
 			return err
 		}
 		// All agents wait for their turn meanwhile.

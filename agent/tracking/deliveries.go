@@ -9,7 +9,6 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"biomero-importer/agent/order"
 )
@@ -61,10 +60,6 @@ WHERE ` + stillDue + ` AND id = ANY (ARRAY (
 // stillDue is of a delivery that is looked up by its id, see isRunning.
 const stillDue = `coalesce(state, '') = 'due'`
 
-// settleTurn is for who locks several deliveries: two at a time could wait for each other,
-// or divide what was tried together. It is a statement of its own, see Take.
-const settleTurn = `SELECT pg_advisory_xact_lock(hashtext('importer.deliveries'))`
-
 // KeepTargets says who an agent tells. What ends from now on is due for each of them.
 // Targets that no agent has said so of for a while go.
 func (s *Store) KeepTargets(ctx context.Context, targets []Target, forget time.Duration) error {
@@ -85,14 +80,8 @@ func (s *Store) KeepTargets(ctx context.Context, targets []Target, forget time.D
 // Abandon gives up what is due for targets that there are no more, up to maxLot of each
 // of them at a time, and returns how many deliveries that were.
 func (s *Store) Abandon(ctx context.Context) (int64, error) {
-	var n int64
-	batch := &pgx.Batch{}
-	batch.Queue(settleTurn)
-	batch.Queue(abandon, maxLot).Exec(func(tag pgconn.CommandTag) error {
-		n = tag.RowsAffected()
-		return nil
-	})
-	if err := s.pool.SendBatch(ctx, batch).Close(); err != nil {
+	n, err := s.execInTurn(ctx, settleTurn, abandon, maxLot)
+	if err != nil {
 		return 0, fmt.Errorf("giving up what is due for those who are told no more: %w", err)
 	}
 	return n, nil

@@ -52,6 +52,9 @@ func ReadPlace(token string) (string, error) {
 	return p.String(), err
 }
 
+// ReportsAtOnce is how many reports are due at most in what Report hands over.
+const ReportsAtOnce = reportsAtOnce
+
 // DepthQuery is what Depth asks.
 const DepthQuery = depth
 

@@ -128,7 +128,7 @@ func (m meter) drops(manifests int) {
 	for _, fault := range []error{errors.New("the share is away"), nil} {
 		m.others.exec(`UPDATE importer.reports SET due_at = now() - id * interval '1 microsecond' WHERE due_at < now() + interval '1 minute'`)
 		m.do("reporting", func() {
-			for range (2*manifests + 9) / 10 { // until none is due, but for those that are due again by then
+			for range (2*manifests + tracking.ReportsAtOnce - 1) / tracking.ReportsAtOnce { // until none is due, but for those that are due again by then
 				_, err := m.Report(m.t.Context(), func(context.Context, tracking.Report) error { return fault })
 				require.NoError(m.t, err)
 			}

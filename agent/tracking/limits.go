@@ -3,9 +3,6 @@ package tracking
 import (
 	"context"
 	"fmt"
-
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // releaseNext gives room at each destination that has some, with a limit of $1, to
@@ -56,14 +53,9 @@ func (s *Store) Release(ctx context.Context, agent Agent) (more bool, err error)
 	if agent.PerDestination > 0 {
 		release = releaseNext
 	}
-	batch := &pgx.Batch{}
-	batch.Queue("SELECT " + takeTurn) // a statement of its own, see Take
-	batch.Queue(release, agent.PerDestination).Exec(func(tag pgconn.CommandTag) error {
-		more = tag.RowsAffected() > 0
-		return nil
-	})
-	if err := s.pool.SendBatch(ctx, batch).Close(); err != nil {
+	n, err := s.execInTurn(ctx, takeTurn, release, agent.PerDestination)
+	if err != nil {
 		return false, fmt.Errorf("releasing orders that are held back: %w", err)
 	}
-	return more, nil
+	return n > 0, nil
 }

@@ -4,9 +4,6 @@ import (
 	"context"
 	"fmt"
 	"time"
-
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // What one transaction removes at most. The files of a single order may be more: it is
@@ -42,14 +39,9 @@ DELETE FROM importer.orders o USING lot WHERE o.uuid = ANY (ARRAY[lot.uuid])`
 // and deliveries, and reports whether there may be more. The rows of the imports table stay, and so
 // does what is known of drops, without which they would be new ones.
 func (s *Store) Prune(ctx context.Context, before time.Time) (more bool, err error) {
-	batch := &pgx.Batch{}
-	batch.Queue(settleTurn) // some may be due
-	batch.Queue(forget, before, prunedOrders, prunedFiles).Exec(func(tag pgconn.CommandTag) error {
-		more = tag.RowsAffected() > 0
-		return nil
-	})
-	if err := s.pool.SendBatch(ctx, batch).Close(); err != nil {
+	n, err := s.execInTurn(ctx, settleTurn, forget, before, prunedOrders, prunedFiles) // some deliveries may be due
+	if err != nil {
 		return false, fmt.Errorf("forgetting old orders: %w", err)
 	}
-	return more, nil
+	return n > 0, nil
 }

@@ -121,9 +121,6 @@ FROM o
 ` + writtenTables + `
 ORDER BY o.was_due`
 
-// takeTurn keeps agents from taking up the same orders.
-const takeTurn = `pg_advisory_xact_lock(hashtext('importer.claim'))`
-
 // lazyCommit is for what is as if it had not been when the server loses it in a crash,
 // like all that follows from it: that is committed later.
 const lazyCommit = `SELECT set_config('synchronous_commit', 'off', true)`
@@ -138,8 +135,7 @@ func (s *Store) Take(ctx context.Context, agent Agent, due int, turns []Share) (
 	batch := &pgx.Batch{}
 	batch.Queue(lazyCommit)
 	if len(turns) > 0 || agent.PerDestination > 0 {
-		// A statement of its own: the snapshots of the next must be younger than the lock.
-		batch.Queue("SELECT " + takeTurn)
+		batch.Queue(takeTurn)
 	}
 	if agent.PerDestination > 0 {
 		due = min(due, 1) // two could be of one destination
